@@ -1,0 +1,66 @@
+/**
+ * KSUID with milliseconds, as Svix makes them: 5 bytes of time (seconds since 2014-05-13 and 1/256 s) and
+ * 15 random bytes, written as 27 base-62 characters, so that ids sort by time as plain text.
+ */
+export const KSUID_LENGTH = 27;
+/** One step of the time part: 1/256 s. */
+export const KSUID_TICK_MS = 1000 / 256;
+
+const EPOCH_MS = 1_400_000_000_000;
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const BASE = 62;
+const RANDOM_BYTES = 15;
+const TICKS_MAX = 2 ** 40 - 1;
+const CHAR_CODES = Uint8Array.from(ALPHABET, (char) => char.charCodeAt(0));
+
+/** The time part for a wall time; times before 2014 count as the first tick. */
+export function ksuidTicks(timeMs: number): number {
+  return Math.min(TICKS_MAX, Math.max(0, Math.floor((timeMs - EPOCH_MS) / KSUID_TICK_MS)));
+}
+
+/** Base-62 digits (values 0–61, most significant first) of a time part and 15 random bytes. */
+export function ksuidDigits(ticks: number, random: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(5 + RANDOM_BYTES);
+  let rest = ticks;
+  for (let at = 4; at >= 0; at--) {
+    bytes[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  bytes.set(random.subarray(0, RANDOM_BYTES), 5);
+  const digits = new Uint8Array(KSUID_LENGTH);
+  for (let at = KSUID_LENGTH - 1; at >= 0; at--) {
+    let remainder = 0;
+    for (let index = 0; index < bytes.length; index++) {
+      const value = remainder * 256 + (bytes[index] ?? 0);
+      bytes[index] = Math.floor(value / BASE);
+      remainder = value % BASE;
+    }
+    digits[at] = remainder;
+  }
+  return digits;
+}
+
+/** Adds `step` (below 2^31) to the digits in place. Overflow past the first digit wraps: 2^160 is not reached. */
+export function addToDigits(digits: Uint8Array, step: number): void {
+  let carry = step;
+  for (let at = KSUID_LENGTH - 1; at >= 0 && carry > 0; at--) {
+    const value = (digits[at] ?? 0) + carry;
+    digits[at] = value % BASE;
+    carry = Math.floor(value / BASE);
+  }
+}
+
+/** The 27 characters of the digits. */
+export function digitsToText(digits: Uint8Array): string {
+  const codes: number[] = [];
+  for (const digit of digits) codes.push(CHAR_CODES[digit] ?? 0);
+  return String.fromCharCode(...codes);
+}
+
+/** The smallest id of that time: `id >= ksuidFloor(prefix, t)` is "made at t or later". */
+export function ksuidFloor(prefix: string, timeMs: number): string {
+  return prefix + digitsToText(ksuidDigits(ksuidTicks(timeMs), new Uint8Array(RANDOM_BYTES)));
+}
+
+/** How many random bytes a KSUID takes. */
+export const KSUID_RANDOM_BYTES = RANDOM_BYTES;

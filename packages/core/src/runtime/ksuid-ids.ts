@@ -18,7 +18,7 @@ const STEP_MAX = 2 ** 30;
  */
 export function ksuidIds(clock: Clock, random: Random): Ids {
   let ticks = -1;
-  let digits = new Uint8Array(0);
+  let digits: Uint8Array = new Uint8Array(0);
   return {
     next(prefix) {
       const now = ksuidTicks(clock.now());

@@ -10,7 +10,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** The real clock, timers and randomness. */
 export function systemRuntime(log: Log): Runtime {
   const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-  let block = new Uint8Array(0);
+  let block: Uint8Array = new Uint8Array(0);
   let used = 0;
   const random = {
     bytes(count: number): Uint8Array {

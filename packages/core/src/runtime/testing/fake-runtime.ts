@@ -54,7 +54,7 @@ export function fakeRuntime({ startMs = 1_790_000_000_000, seed = 1, log = silen
       const end = monotonicMs + ms;
       await settle();
       for (;;) {
-        const next = [...timers].sort((a, b) => a.at - b.at || a.order - b.order)[0];
+        const next = [...timers].toSorted((a, b) => a.at - b.at || a.order - b.order)[0];
         if (!next || next.at > end) break;
         timers.delete(next);
         wallMs += next.at - monotonicMs;

@@ -1,0 +1,38 @@
+import type { DeliveryKey, DeliveryState, Trigger } from "./delivery.ts";
+
+/** One try of a delivery, recorded for every POST that left. */
+export interface Attempt extends DeliveryKey {
+  readonly id: string;
+  readonly url: string;
+  /** When it began. */
+  readonly timestamp: number;
+  readonly status: AttemptStatus;
+  readonly trigger: Trigger;
+  /** 0 when no status line came back. */
+  readonly statusCode: number;
+  /** Why no response came back, as a stable word; null when one did. */
+  readonly errorClass: string | null;
+  readonly durationMs: number;
+  /** The delivery's state after this attempt. */
+  readonly deliveryState: DeliveryState;
+  readonly nextAttemptAt: number | null;
+  /** Response bytes, at most RESPONSE_BODY_STORED_MAX_BYTES; for a failure the sentence that explains it. */
+  readonly responseBody: string | Uint8Array;
+  readonly detail: AttemptDetail;
+}
+
+/** Canceled: the delivery was called off before it was sent, so no POST belongs to it. */
+export type AttemptStatus = "success" | "fail" | "canceled";
+
+export interface AttemptDetail {
+  /** As sent; values of sensitive headers are replaced. */
+  readonly requestHeaders: Readonly<Record<string, string>>;
+  readonly responseHeaders: readonly (readonly [string, string])[];
+  readonly truncated: boolean;
+  /** Milliseconds; null for a phase that did not happen. */
+  readonly dnsMs: number | null;
+  readonly connectMs: number | null;
+  readonly tlsMs: number | null;
+  readonly firstByteMs: number | null;
+  readonly reusedConnection: boolean;
+}

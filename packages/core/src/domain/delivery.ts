@@ -1,0 +1,20 @@
+/** Which delivery: one message owed to one endpoint. */
+export interface DeliveryKey {
+  readonly appId: string;
+  readonly endpointId: string;
+  readonly messageId: string;
+}
+
+/** A delivery that is still owed. It leaves the table of due deliveries when it ends. */
+export interface DueDelivery extends DeliveryKey {
+  /** Attempts that were made and counted. */
+  readonly attempts: number;
+  readonly trigger: Trigger;
+  /** A resend of a delivery that had ended: one attempt, no retries. */
+  readonly once: boolean;
+}
+
+/** `scheduled`: the first attempt and automatic retries. `manual`: a person asked for it. */
+export type Trigger = "scheduled" | "manual";
+
+export type DeliveryState = "pending" | "succeeded" | "failed" | "canceled" | "paused";

@@ -1,0 +1,93 @@
+/** Every bound of the product, one constant each. Sizes in bytes, times in milliseconds. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "./time.ts";
+
+// ---- what may come in
+/** One request body. Svix advises 40 kB a payload and takes 350 kB; more than this belongs behind a link. */
+export const REQUEST_BODY_MAX_BYTES = 1_048_576;
+/** A batch carries many messages, so it may be larger than one; still bounded well below memory. */
+export const BATCH_BODY_MAX_BYTES = 16 * REQUEST_BODY_MAX_BYTES;
+export const BATCH_MESSAGES_MAX = 1_000;
+/** Nesting of a JSON body. Receivers' parsers overflow on more, long before ours does. */
+export const JSON_DEPTH_MAX = 64;
+export const METADATA_MAX_BYTES = 4_096;
+export const IDEMPOTENCY_KEY_MAX_CHARS = 256;
+/** How long a key answers with its first answer. */
+export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
+
+// ---- lists
+export const LIST_DEFAULT = 50;
+export const LIST_MAX = 250;
+
+// ---- secrets
+export const SECRET_GRACE_DEFAULT_S = 24 * 3_600;
+export const SECRET_GRACE_MAX_S = 7 * 24 * 3_600;
+/** Old keys that may still sign beside the current one. */
+export const OLD_SECRETS_MAX = 10;
+export const SECRET_BYTES = 32;
+
+// ---- one attempt
+export const ATTEMPT_TIMEOUT_MS = 30 * SECOND_MS;
+export const ATTEMPT_TIMEOUT_MIN_MS = SECOND_MS;
+/** How much of a response is stored with the attempt. */
+export const RESPONSE_BODY_STORED_MAX_BYTES = 16_384;
+
+// ---- retries
+/** After the first attempt at once: 27 h 35 min in all, as Svix and Standard Webhooks recommend. */
+export const RETRY_SCHEDULE_MS: readonly number[] = [
+  5 * SECOND_MS,
+  5 * MINUTE_MS,
+  30 * MINUTE_MS,
+  2 * HOUR_MS,
+  5 * HOUR_MS,
+  10 * HOUR_MS,
+  10 * HOUR_MS,
+];
+export const RETRY_SCHEDULE_ENTRIES_MAX = 20;
+export const RETRY_DELAY_MAX_MS = 7 * DAY_MS;
+/** A delay is spread over ±20 %, so that a receiver's recovery does not meet every retry at once. */
+export const RETRY_JITTER = 0.2;
+/** The longest wait a receiver may ask for with Retry-After. */
+export const RETRY_AFTER_MAX_MS = 24 * HOUR_MS;
+/** An endpoint that has only failed for this long is disabled. */
+export const FAILING_DISABLE_AFTER_MS = 5 * DAY_MS;
+
+// ---- lanes
+export const LANE_CONCURRENCY = 16;
+/** A lane nobody has heard from yet starts here and earns the rest: a dead endpoint holds few sockets. */
+export const LANE_CONCURRENCY_START = 4;
+/** Failures in a row (timeouts, refusals, 5xx, 429) after which a lane only probes. */
+export const BREAKER_FAILURES = 5;
+export const BREAKER_PROBE_MIN_MS = 2 * SECOND_MS;
+export const BREAKER_PROBE_MAX_MS = 60 * SECOND_MS;
+/** The longest that one Retry-After holds a whole lane back. */
+export const LANE_HOLD_MAX_MS = 60 * SECOND_MS;
+/** Deliveries one lane keeps in memory; the rest waits in the store. */
+export const LANE_QUEUE_MAX = 256;
+/** Deliveries all lanes keep in memory, and the bytes of their payloads. */
+export const LANES_QUEUE_MAX = 16_384;
+export const LANES_BYTES_MAX = 48 * 1_048_576;
+/** Attempts in flight in one process. */
+export const IN_FLIGHT_MAX = 4_096;
+/** Deficit round robin: how many payload bytes an application may send before the next one's turn. */
+export const FAIR_QUANTUM_BYTES = 16_384;
+export const THROTTLE_RATE_MAX = 65_535;
+
+// ---- the store
+/** Operations in one commit; what comes meanwhile gathers for the next. */
+export const COMMIT_BATCH_MAX = 512;
+/** Accepted and settled operations waiting for a commit; beyond it ingest answers 503. */
+export const COMMIT_QUEUE_MAX = 20_000;
+export const CLAIM_BATCH_MAX = 512;
+export const CLAIM_LANES_MAX = 1_000;
+export const CLAIM_INTERVAL_MS = 200;
+export const LEASE_RELEASE_BATCH = 5_000;
+export const RETENTION_DAYS_DEFAULT = 90;
+export const RETENTION_DAYS_MAX = 3_650;
+export const RETENTION_INTERVAL_MS = MINUTE_MS;
+export const PRUNE_BATCH = 500;
+/** Applications (with their endpoints) kept in memory for matching. */
+export const ROUTING_APPS_MAX = 10_000;
+export const ENDPOINTS_PER_APP_MAX = 1_000;
+
+// ---- shutdown
+export const DRAIN_TIMEOUT_MS = 10 * SECOND_MS;

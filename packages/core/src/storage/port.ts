@@ -1,0 +1,303 @@
+/**
+ * The seam between the engine and a database. Operations, not tables: each is one round trip, safe under
+ * concurrency by itself, and means the same on every store (`testing/conformance.ts` runs on each).
+ *
+ * Rules every store keeps:
+ * - A promise that resolves has its writes on disk (fsync). One that rejects with `StoreUnavailable` has
+ *   written nothing.
+ * - Every key, index and statement leads with the environment or application id.
+ * - The store reads no clock: times are passed in.
+ */
+import type { Application } from "../domain/application.ts";
+import type { Attempt } from "../domain/attempt.ts";
+import type { DeliveryKey, DueDelivery } from "../domain/delivery.ts";
+import type { DisabledReason, Endpoint } from "../domain/endpoint.ts";
+import type { ApiKey, Environment } from "../domain/environment.ts";
+import type { EventType } from "../domain/event-type.ts";
+import type { Health } from "../domain/health.ts";
+import type { Message } from "../domain/message.ts";
+
+export interface Store {
+  readonly deliveries: DeliveryStore;
+  readonly environments: EnvironmentStore;
+  readonly applications: ApplicationStore;
+  readonly endpoints: EndpointStore;
+  readonly eventTypes: EventTypeStore;
+  readonly history: HistoryStore;
+  /** Whether a commit would go through now. Cheap; may be asked every second. */
+  health(): Promise<Health>;
+  /** Sizes for the metrics page; cheap reads only. */
+  stats(): Promise<StoreStats>;
+  /** Finishes what was started, then closes. Every later call rejects. */
+  close(): Promise<void>;
+}
+
+export interface StoreStats {
+  /** Bytes of the database and of what is not yet folded into it. */
+  readonly databaseBytes: number;
+  readonly walBytes: number;
+  /** Deliveries still owed. */
+  readonly dueDeliveries: number;
+}
+
+/** The store cannot write at the moment (disk full, database away). Nothing was written; it may recover. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+// ---------------------------------------------------------------- the hot path
+
+export interface DeliveryStore {
+  /** One transaction for everything that gathered: accepted messages with their deliveries, settled attempts. */
+  commit(batch: CommitBatch): Promise<CommitResult>;
+  /** Which endpoints have deliveries that nobody holds, and since when the oldest of each is due. Paged. */
+  findDueLanes(query: { after: LaneKey | null; limit: number }): Promise<DueLane[]>;
+  /** Leases due deliveries of the given lanes and returns them with their messages. */
+  claimDue(request: ClaimRequest): Promise<ClaimedDelivery[]>;
+  /**
+   * Frees leases, a page at a time: those of `heldBy`, or all but those of `notHeldBy` (takeover from dead
+   * processes). The deliveries are due at once. `cursor` is null when there are no more.
+   */
+  releaseLeases(request: {
+    heldBy?: string;
+    notHeldBy?: string;
+    now: number;
+    after: DeliveryKey | null;
+    limit: number;
+  }): Promise<{ released: number; cursor: DeliveryKey | null }>;
+  /**
+   * Asks for one attempt now. A delivery that is waiting comes due at once (`hurried`); one that had ended is
+   * owed once more, without retries (`created`); one that is being sent stays as it is (`sending`).
+   */
+  resend(request: DeliveryKey & { now: number } & Idempotent): Promise<"created" | "hurried" | "sending">;
+  /** Makes the paused deliveries of an enabled endpoint due again, at most `limit`; returns how many. */
+  resumePaused(request: LaneKey & { now: number; limit: number }): Promise<number>;
+  /** The deliveries of a message that have not ended. */
+  listDue(query: { appId: string; messageId: string }): Promise<DueRecord[]>;
+}
+
+export interface CommitBatch {
+  readonly accepted: readonly AcceptedMessage[];
+  readonly settled: readonly SettledDelivery[];
+}
+
+export interface CommitResult {
+  /** One for each accepted message, in order. */
+  readonly accepted: readonly AcceptResult[];
+  /** For each settled delivery, in order: false when the lease was lost and only the attempt was recorded. */
+  readonly settled: readonly boolean[];
+}
+
+export interface AcceptedMessage {
+  readonly message: Message;
+  readonly environmentId: string;
+  readonly deliveries: readonly NewDelivery[];
+  /** The process that sends the leased ones. */
+  readonly leaseId: string;
+  readonly idempotency: IdempotencyClaim | null;
+}
+
+export interface NewDelivery {
+  readonly endpointId: string;
+  /** True: goes straight to the accepting process's lane. False: waits in the store for a claim. */
+  readonly leased: boolean;
+}
+
+export type AcceptResult =
+  | { readonly kind: "accepted" }
+  /** The same key with the same request was accepted before; that message is the answer. */
+  | { readonly kind: "replayed"; readonly message: Message }
+  | { readonly kind: "conflict"; readonly reason: "event_id" | "idempotency_key" };
+
+/** What happened to a delivery: its attempt is inserted and its due row changed in one transaction. */
+export interface SettledDelivery {
+  readonly delivery: DueDelivery;
+  readonly leaseId: string;
+  /** Null: nothing was sent (the endpoint was found disabled): only the due row changes. */
+  readonly attempt: Attempt | null;
+  readonly next: NextState;
+  /** Null: the endpoint stays as it is. */
+  readonly endpoint: EndpointChange | null;
+}
+
+export type NextState =
+  /** The delivery is over: its due row goes. */
+  | { readonly kind: "ended" }
+  | { readonly kind: "retry"; readonly at: number; readonly attempts: number }
+  /** Kept, not due, until the endpoint is enabled. */
+  | { readonly kind: "paused"; readonly attempts: number };
+
+export type EndpointChange =
+  | { readonly kind: "failing_since"; readonly at: number | null }
+  | { readonly kind: "disable"; readonly reason: DisabledReason; readonly at: number };
+
+export interface LaneKey {
+  readonly appId: string;
+  readonly endpointId: string;
+}
+
+export interface DueLane extends LaneKey {
+  readonly nextAttemptAt: number;
+}
+
+export interface ClaimRequest {
+  readonly leaseId: string;
+  readonly now: number;
+  readonly lanes: readonly (LaneKey & {
+    readonly limit: number;
+    /** Only the oldest message and those right behind it, and only when the oldest is due and not held. */
+    readonly fifo: boolean;
+  })[];
+  readonly limit: number;
+  /** Payload bytes in all; at least one delivery is returned if any is due. */
+  readonly bytesMax: number;
+}
+
+export interface ClaimedDelivery {
+  readonly delivery: DueDelivery;
+  readonly eventType: string;
+  readonly payload: string | null;
+}
+
+export interface DueRecord extends DueDelivery {
+  readonly state: "pending" | "sending" | "paused";
+  readonly nextAttemptAt: number | null;
+}
+
+// ---------------------------------------------------------------- idempotency
+
+/** A key's claim by one request. Both are hashes: SHA-256, base64. */
+export interface IdempotencyClaim {
+  /** Of environment, path and key. */
+  readonly scope: string;
+  /** Of the body. */
+  readonly bodyHash: string;
+  readonly createdAt: number;
+}
+
+export interface IdempotentAnswer extends IdempotencyClaim {
+  readonly statusCode: number;
+  /** The answer's body as JSON text; "" for none. */
+  readonly body: string;
+}
+
+/** A control-plane write that also remembers its answer, in the same transaction. */
+export interface Idempotent {
+  readonly idempotency?: IdempotentAnswer | undefined;
+}
+
+// ---------------------------------------------------------------- the control plane
+
+export type InsertResult<Entity> =
+  | { readonly kind: "inserted" }
+  /** The uid (or name) is taken, by this one. */
+  | { readonly kind: "conflict"; readonly existing: Entity };
+
+export type UpdateResult = "updated" | "not_found" | "uid_taken";
+
+export interface Page {
+  readonly limit: number;
+  /** Only what lies beyond this id (or name) in the order asked for; null = from the start. */
+  readonly after: string | null;
+  readonly order: "ascending" | "descending";
+}
+
+export interface EnvironmentStore {
+  /** Inserts it with its event types unless one of that name exists; returns the stored one. */
+  ensure(environment: Environment, eventTypes: readonly EventType[]): Promise<Environment>;
+  list(): Promise<Environment[]>;
+  insertApiKey(key: ApiKey): Promise<void>;
+  findApiKey(hash: string): Promise<ApiKey | null>;
+  /** Whether the environment has any key. */
+  hasApiKey(environmentId: string): Promise<boolean>;
+  /** The remembered answer of a control-plane POST, unless older than the idempotency window. */
+  findAnswer(query: { scope: string; now: number }): Promise<IdempotentAnswer | null>;
+}
+
+export interface ApplicationStore {
+  insert(application: Application, options: Idempotent): Promise<InsertResult<Application>>;
+  /** By id or uid. */
+  find(query: { environmentId: string; ref: string }): Promise<Application | null>;
+  list(query: { environmentId: string; page: Page }): Promise<Application[]>;
+  /** Replaces the whole record. */
+  update(application: Application): Promise<UpdateResult>;
+  /** Removes it with its endpoints at once; its deliveries are canceled, its history pruned later. */
+  delete(query: { environmentId: string; id: string }): Promise<boolean>;
+}
+
+export interface EndpointStore {
+  insert(endpoint: Endpoint, options: Idempotent): Promise<InsertResult<Endpoint>>;
+  /** All of an application, by id: the routing table. At most ENDPOINTS_PER_APP_MAX. */
+  listAll(appId: string): Promise<Endpoint[]>;
+  list(query: { appId: string; page: Page }): Promise<Endpoint[]>;
+  /** Replaces the whole record. */
+  update(endpoint: Endpoint, options: Idempotent): Promise<UpdateResult>;
+  delete(query: { appId: string; id: string }): Promise<boolean>;
+}
+
+export interface EventTypeStore {
+  insert(eventType: EventType, options: Idempotent): Promise<InsertResult<EventType>>;
+  find(query: { environmentId: string; name: string }): Promise<EventType | null>;
+  /** Which of these names do not exist (archived ones do). */
+  findMissing(query: { environmentId: string; names: readonly string[] }): Promise<string[]>;
+  list(query: { environmentId: string; page: Page; includeArchived: boolean }): Promise<EventType[]>;
+  update(eventType: EventType): Promise<UpdateResult>;
+  delete(query: { environmentId: string; name: string }): Promise<boolean>;
+}
+
+/** Messages and attempts: written by `commit`, read here, removed by `prune`. */
+export interface HistoryStore {
+  /** By id or event id. */
+  findMessage(query: { appId: string; ref: string }): Promise<Message | null>;
+  listMessages(query: MessageQuery): Promise<Message[]>;
+  findAttempt(query: { appId: string; messageId: string; attemptId: string }): Promise<Attempt | null>;
+  listAttempts(query: AttemptQuery): Promise<AttemptWithMessage[]>;
+  /**
+   * Deletes one batch of what is older than `before` in one environment (messages that are still owed are
+   * kept, those owed to disabled endpoints end as canceled) and clears payloads past their own expiry.
+   * Returns how many rows went: 0 = nothing left to do.
+   */
+  prune(request: { environmentId: string; before: number; now: number; limit: number }): Promise<number>;
+  /**
+   * Ends what deleted endpoints and applications still owed, as canceled attempts with the ids given (at most
+   * as many); returns how many deliveries ended. Leased ones are left to their holder.
+   */
+  cancelOrphans(request: { now: number; attemptIds: readonly string[] }): Promise<number>;
+}
+
+interface TimeRange {
+  /** Only those made before / at or after this time. */
+  readonly before?: number | undefined;
+  readonly after?: number | undefined;
+}
+
+export interface MessageQuery extends TimeRange {
+  readonly appId: string;
+  readonly page: Page;
+  readonly channel?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly eventTypes?: readonly string[] | undefined;
+  readonly withPayload: boolean;
+}
+
+export interface AttemptQuery extends TimeRange {
+  readonly appId: string;
+  readonly page: Page;
+  /** One of the two is given. */
+  readonly endpointId?: string | undefined;
+  readonly messageId?: string | undefined;
+  readonly status?: "success" | "fail" | "canceled" | undefined;
+  /** 100, 200, … 500: the hundred the status code lies in. */
+  readonly statusCodeClass?: number | undefined;
+  readonly channel?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly eventTypes?: readonly string[] | undefined;
+  readonly withBody: boolean;
+  /** Also read the message of each. */
+  readonly withMessage: boolean;
+}
+
+export interface AttemptWithMessage {
+  readonly attempt: Attempt;
+  readonly message: Message | null;
+}

@@ -14,9 +14,20 @@ import { FAILING_DISABLE_AFTER_MS } from "./limits.ts";
 import { retryDelayMs } from "./retry-schedule.ts";
 
 export type Outcome =
-  | { readonly kind: "response"; readonly statusCode: number; readonly retryAfterMs: number | null }
+  | {
+      readonly kind: "response";
+      readonly statusCode: number;
+      readonly retryAfterMs: number | null;
+      readonly directive: ReceiverDirective | null;
+    }
   | { readonly kind: "failure" }
   | { readonly kind: "interrupted" };
+
+/**
+ * What a receiver may ask for beside a failing status, in the response header `webhook-delivery` (Svix's
+ * words): no more deliveries at all, or no more attempts of this message.
+ */
+export type ReceiverDirective = "disable" | "abort-message";
 
 export interface Settlement {
   readonly state: Extract<DeliveryState, "pending" | "succeeded" | "failed">;
@@ -60,18 +71,20 @@ export function settle(options: {
       options.failingSince === null ? { kind: "unchanged" } : { kind: "failing_since", at: null };
     return { state: "succeeded", nextAttemptAt: null, attempts, endpoint, lane: "ok" };
   }
-  if (statusCode === GONE) {
+  const directive = outcome.kind === "response" ? outcome.directive : null;
+  if (statusCode === GONE || directive === "disable") {
     const endpoint = { kind: "disable", reason: "gone" } as const;
     return { state: "failed", nextAttemptAt: null, attempts, endpoint, lane: "fail" };
   }
-  const delayMs = delivery.once
-    ? null
-    : retryDelayMs({
-        scheduleMs: options.scheduleMs,
-        failedAttempts: attempts,
-        retryAfterMs: outcome.kind === "response" ? outcome.retryAfterMs : null,
-        random: options.random,
-      });
+  const delayMs =
+    delivery.once || directive === "abort-message"
+      ? null
+      : retryDelayMs({
+          scheduleMs: options.scheduleMs,
+          failedAttempts: attempts,
+          retryAfterMs: outcome.kind === "response" ? outcome.retryAfterMs : null,
+          random: options.random,
+        });
   return {
     state: delayMs === null ? "failed" : "pending",
     nextAttemptAt: delayMs === null ? null : now + delayMs,

@@ -46,7 +46,9 @@ export interface EndpointSecret {
 
 /** The keys that sign at `now`: the current one and those whose overlap has not run out. */
 export function signingKeys(secrets: readonly EndpointSecret[], now: number): string[] {
-  return secrets.filter((secret) => secret.expiresAt === null || secret.expiresAt > now).map(({ key }) => key);
+  return secrets
+    .filter((secret) => secret.expiresAt === null || secret.expiresAt > now)
+    .map(({ key }) => key);
 }
 
 /** The secrets after a rotation: expired ones are dropped, the current one stays for the grace period. */

@@ -55,10 +55,15 @@ export const FAILING_DISABLE_AFTER_MS = 5 * DAY_MS;
 export const LANE_CONCURRENCY = 16;
 /** A lane nobody has heard from yet starts here and earns the rest: a dead endpoint holds few sockets. */
 export const LANE_CONCURRENCY_START = 4;
-/** Failures in a row (timeouts, refusals, 5xx, 429) after which a lane only probes. */
+/** Failures in a row (timeouts, refusals, 5xx, 429) after which a lane only probes: one attempt at a time. */
 export const BREAKER_FAILURES = 5;
-export const BREAKER_PROBE_MIN_MS = 2 * SECOND_MS;
-export const BREAKER_PROBE_MAX_MS = 60 * SECOND_MS;
+/** The pause between two probes of one lane doubles from the first to the second. */
+export const BREAKER_PROBE_MIN_MS = 250;
+export const BREAKER_PROBE_MAX_MS = SECOND_MS;
+/** All broken lanes together probe at most this often, so ten thousand dead endpoints cost what a hundred do. */
+export const BREAKER_PROBES_PER_S = 200;
+/** After an outage a lane may double its concurrency once in this time. */
+export const RAMP_STEP_MS = SECOND_MS;
 /** The longest that one Retry-After holds a whole lane back. */
 export const LANE_HOLD_MAX_MS = 60 * SECOND_MS;
 /** Deliveries one lane keeps in memory; the rest waits in the store. */
@@ -68,6 +73,20 @@ export const LANES_QUEUE_MAX = 16_384;
 export const LANES_BYTES_MAX = 48 * 1_048_576;
 /** Attempts in flight in one process. */
 export const IN_FLIGHT_MAX = 4_096;
+/** The part of them that lanes without a recent success may hold: a thousand hanging endpoints leave room. */
+export const IN_FLIGHT_UNPROVEN_MAX = IN_FLIGHT_MAX / 2;
+/** How long a success counts for that. */
+export const PROVEN_MS = 2 * SECOND_MS;
+/** Attempts started in one turn of the event loop, so that a backlog does not hold up ingest. */
+export const STARTS_PER_TURN_MAX = 64;
+/** Deliveries a broken lane keeps in memory. */
+export const LANE_BROKEN_QUEUE_MAX = 8;
+/** A FIFO lane in trouble claims one at a time; a healthy one this many. */
+export const LANE_FIFO_QUEUE_MAX = 64;
+/** Lanes kept in memory; beyond it idle ones are forgotten. */
+export const LANES_MAX = 20_000;
+/** A throttled lane may run this part of a second ahead. */
+export const THROTTLE_BURST_S = 0.05;
 /** Deficit round robin: how many payload bytes an application may send before the next one's turn. */
 export const FAIR_QUANTUM_BYTES = 16_384;
 export const THROTTLE_RATE_MAX = 65_535;
@@ -79,7 +98,11 @@ export const COMMIT_BATCH_MAX = 512;
 export const COMMIT_QUEUE_MAX = 20_000;
 export const CLAIM_BATCH_MAX = 512;
 export const CLAIM_LANES_MAX = 1_000;
+/** Payload bytes of one claim. */
+export const CLAIM_BYTES_MAX = 8 * 1_048_576;
+/** How often due retries are looked for, and the least pause between two looks. */
 export const CLAIM_INTERVAL_MS = 200;
+export const CLAIM_PAUSE_MS = 5;
 export const LEASE_RELEASE_BATCH = 5_000;
 export const RETENTION_DAYS_DEFAULT = 90;
 export const RETENTION_DAYS_MAX = 3_650;

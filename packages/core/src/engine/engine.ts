@@ -39,10 +39,7 @@ export interface AcceptRequest {
   readonly idempotency: { readonly scope: string; readonly bodyHash: string } | null;
 }
 
-export type NewMessage = Pick<
-  Message,
-  "eventType" | "eventId" | "channels" | "tags" | "payloadExpiresAt"
-> & {
+export type NewMessage = Pick<Message, "eventType" | "eventId" | "channels" | "tags" | "payloadExpiresAt"> & {
   /** JSON text exactly as it was given. */
   readonly payload: string;
 };
@@ -77,8 +74,6 @@ export interface EngineObserver {
     durationMs: number;
     /** From the commit of the message to the first attempt; null on later attempts. */
     dispatchLatencyMs: number | null;
-    /** How late a retry started; null on first attempts. */
-    scheduleLagMs: number | null;
   }): void;
   committed(event: { operations: number; durationMs: number }): void;
   leaseLost(): void;

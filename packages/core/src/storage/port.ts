@@ -70,6 +70,8 @@ export interface DeliveryStore {
    * owed once more, without retries (`created`); one that is being sent stays as it is (`sending`).
    */
   resend(request: DeliveryKey & { now: number } & Idempotent): Promise<"created" | "hurried" | "sending">;
+  /** Which endpoints have paused deliveries; paged like `findDueLanes`. */
+  findPausedLanes(query: { after: LaneKey | null; limit: number }): Promise<LaneKey[]>;
   /** Makes the paused deliveries of an enabled endpoint due again, at most `limit`; returns how many. */
   resumePaused(request: LaneKey & { now: number; limit: number }): Promise<number>;
   /** The deliveries of a message that have not ended. */
@@ -107,7 +109,9 @@ export type AcceptResult =
   | { readonly kind: "accepted" }
   /** The same key with the same request was accepted before; that message is the answer. */
   | { readonly kind: "replayed"; readonly message: Message }
-  | { readonly kind: "conflict"; readonly reason: "event_id" | "idempotency_key" };
+  | { readonly kind: "conflict"; readonly reason: "event_id" | "idempotency_key" }
+  /** The disk is full: nothing new is stored, while settled attempts still are. */
+  | { readonly kind: "unavailable" };
 
 /** What happened to a delivery: its attempt is inserted and its due row changed in one transaction. */
 export interface SettledDelivery {
@@ -218,6 +222,8 @@ export interface ApplicationStore {
   insert(application: Application, options: Idempotent): Promise<InsertResult<Application>>;
   /** By id or uid. */
   find(query: { environmentId: string; ref: string }): Promise<Application | null>;
+  /** By id alone: for the engine, which finds ids in due deliveries. Never reachable from a request. */
+  findById(id: string): Promise<Application | null>;
   list(query: { environmentId: string; page: Page }): Promise<Application[]>;
   /** Replaces the whole record. */
   update(application: Application): Promise<UpdateResult>;

@@ -1,0 +1,139 @@
+import type { Attempt, AttemptDetail } from "../domain/attempt.ts";
+import { type Outcome, type ReceiverDirective, settle, type Settlement } from "../domain/delivery-state.ts";
+import type { Endpoint } from "../domain/endpoint.ts";
+import { ID_PREFIX } from "../domain/ids.ts";
+import { ATTEMPT_TIMEOUT_MS, RESPONSE_BODY_STORED_MAX_BYTES } from "../domain/limits.ts";
+import { parseRetryAfterMs } from "../domain/retry-schedule.ts";
+import { SECOND_MS } from "../domain/time.ts";
+import type { Egress, EgressOutcome } from "../egress/egress.ts";
+import { isSensitiveHeader } from "../egress/header-policy.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
+
+const USER_AGENT = "Posthaste/1 (+https://www.standardwebhooks.com)";
+const REDACTED = "[redacted]";
+
+/** What came of one attempt, before it is recorded. */
+export interface AttemptResult {
+  readonly attempt: Attempt;
+  readonly settlement: Settlement;
+  readonly retryAfterMs: number | null;
+  readonly outcome: EgressOutcome;
+}
+
+export interface AttemptOptions {
+  readonly egress: Egress;
+  readonly runtime: Runtime;
+  /** Waits between attempts for endpoints without their own. */
+  readonly scheduleMs: readonly number[];
+  /** Aborts at the end of a shutdown's drain. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One try of a delivery: sign, POST, and decide what the outcome means. Never rejects. The payload's bytes go
+ * out exactly as stored, under the message's id and the time of this attempt.
+ */
+export async function attemptDelivery(
+  lane: Lane,
+  item: QueuedDelivery & { payload: string },
+  options: AttemptOptions,
+): Promise<AttemptResult> {
+  const { runtime } = options;
+  const { endpoint } = lane;
+  const startedAt = runtime.clock.now();
+  const timestampS = Math.floor(startedAt / SECOND_MS);
+  const { messageId } = item.delivery;
+  const headers: Record<string, string> = {
+    ...endpoint.headers,
+    "content-type": "application/json",
+    "user-agent": USER_AGENT,
+    "webhook-id": messageId,
+    "webhook-timestamp": String(timestampS),
+    "webhook-signature": lane.signer(startedAt).sign(messageId, timestampS, item.payload),
+  };
+  const outcome = await options.egress.post({
+    url: endpoint.url,
+    headers,
+    body: item.payload,
+    deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
+    signal: options.signal,
+  });
+  const now = runtime.clock.now();
+  const meaning = readOutcome(outcome, now);
+  const settlement = settle({
+    delivery: item.delivery,
+    outcome: meaning,
+    scheduleMs: endpoint.retryScheduleMs ?? options.scheduleMs,
+    failingSince: endpoint.failingSince,
+    now,
+    random: runtime.random.unit(),
+  });
+  const attempt: Attempt = {
+    id: runtime.ids.next(ID_PREFIX.attempt),
+    appId: item.delivery.appId,
+    endpointId: item.delivery.endpointId,
+    messageId,
+    url: endpoint.url,
+    timestamp: startedAt,
+    status: settlement.state === "succeeded" ? "success" : "fail",
+    trigger: item.delivery.trigger,
+    statusCode: outcome.kind === "response" ? outcome.statusCode : 0,
+    errorClass: outcome.kind === "failure" ? outcome.errorClass : null,
+    durationMs: Math.round(outcome.timings.totalMs),
+    deliveryState: settlement.state,
+    nextAttemptAt: settlement.nextAttemptAt,
+    responseBody:
+      outcome.kind === "response"
+        ? outcome.body.subarray(0, RESPONSE_BODY_STORED_MAX_BYTES)
+        : outcome.message,
+    detail: detailOf(endpoint, headers, outcome),
+  };
+  const retryAfterMs = meaning.kind === "response" ? meaning.retryAfterMs : null;
+  return { attempt, settlement, retryAfterMs, outcome };
+}
+
+function readOutcome(outcome: EgressOutcome, now: number): Outcome {
+  if (outcome.kind === "failure") {
+    return { kind: outcome.errorClass === "interrupted" ? "interrupted" : "failure" };
+  }
+  const { statusCode } = outcome;
+  if (statusCode >= 200 && statusCode < 300) {
+    return { kind: "response", statusCode, retryAfterMs: null, directive: null };
+  }
+  const retryAfter = headerOf(outcome.headers, "retry-after");
+  return {
+    kind: "response",
+    statusCode,
+    retryAfterMs: retryAfter === null ? null : parseRetryAfterMs(retryAfter, now),
+    directive: directiveOf(headerOf(outcome.headers, "webhook-delivery")),
+  };
+}
+
+function directiveOf(value: string | null): ReceiverDirective | null {
+  return value === "disable" || value === "abort-message" ? value : null;
+}
+
+function headerOf(headers: readonly (readonly [string, string])[], name: string): string | null {
+  return headers.find(([key]) => key === name)?.[1] ?? null;
+}
+
+function detailOf(
+  endpoint: Endpoint,
+  headers: Record<string, string>,
+  { timings, ...outcome }: EgressOutcome,
+): AttemptDetail {
+  for (const name in endpoint.headers) {
+    if (isSensitiveHeader(name)) headers[name] = REDACTED;
+  }
+  return {
+    requestHeaders: headers,
+    responseHeaders: outcome.kind === "response" ? outcome.headers : [],
+    truncated: outcome.kind === "response" && outcome.truncated,
+    dnsMs: timings.dnsMs,
+    connectMs: timings.connectMs,
+    tlsMs: timings.tlsMs,
+    firstByteMs: timings.firstByteMs,
+    reusedConnection: timings.reused,
+  };
+}

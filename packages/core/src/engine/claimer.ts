@@ -1,0 +1,189 @@
+import {
+  CLAIM_BATCH_MAX,
+  CLAIM_BYTES_MAX,
+  CLAIM_INTERVAL_MS,
+  CLAIM_LANES_MAX,
+  CLAIM_PAUSE_MS,
+  LEASE_RELEASE_BATCH,
+} from "../domain/limits.ts";
+import type { DeliveryKey } from "../domain/delivery.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { ClaimedDelivery, ClaimRequest, DeliveryStore, DueLane, LaneKey } from "../storage/port.ts";
+import { deliveryBytes } from "./accept.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Lane } from "./lanes/lane.ts";
+import type { Routing } from "./routing.ts";
+
+type Wanted = ClaimRequest["lanes"][number];
+
+/**
+ * Brings due deliveries from the store into their lanes: retries whose time has come, what did not fit into
+ * memory, and what a dead process left. The fast path never comes here.
+ */
+export class Claimer {
+  readonly #store: DeliveryStore;
+  readonly #runtime: Runtime;
+  readonly #routing: Routing;
+  readonly #dispatcher: Dispatcher;
+  readonly #leaseId: string;
+  #wake: (() => void) | null = null;
+  #hungry = false;
+
+  constructor(options: {
+    store: DeliveryStore;
+    runtime: Runtime;
+    routing: Routing;
+    dispatcher: Dispatcher;
+    leaseId: string;
+  }) {
+    this.#store = options.store;
+    this.#runtime = options.runtime;
+    this.#routing = options.routing;
+    this.#dispatcher = options.dispatcher;
+    this.#leaseId = options.leaseId;
+  }
+
+  /** Looks again soon: a lane runs low, or something has just come due. */
+  wakeUp(): void {
+    this.#hungry = true;
+    this.#wake?.();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#hungry = false;
+      await this.runOnce(signal);
+      if (!this.#hungry) await this.#rest(signal);
+    }
+  }
+
+  /** Looks at every lane with due deliveries once; returns how many were claimed. */
+  async runOnce(signal: AbortSignal): Promise<number> {
+    const steady = this.#steadyLanes();
+    let claimed = 0;
+    let after: LaneKey | null = null;
+    do {
+      const due: DueLane[] = await this.#store.findDueLanes({ after, limit: CLAIM_LANES_MAX });
+      const last: DueLane | undefined = due.at(-1);
+      after = due.length === CLAIM_LANES_MAX && last ? last : null;
+      const now = this.#runtime.clock.now();
+      for (const { endpointId, nextAttemptAt } of due) {
+        // What only waits for its retry holds back nothing but the followers on a FIFO endpoint.
+        const lane = steady.get(endpointId)?.lane;
+        if (nextAttemptAt <= now || lane?.endpoint.fifo) steady.delete(endpointId);
+      }
+      claimed += await this.#claimFor(due, now, signal);
+    } while (after !== null && !signal.aborted);
+    for (const { lane, spills } of steady.values()) {
+      if (lane.spills === spills) lane.spilled = false;
+    }
+    return claimed;
+  }
+
+  /** Frees what processes that are gone had leased. Runs beside the claiming, a page at a time. */
+  async takeOver(signal: AbortSignal): Promise<number> {
+    let released = 0;
+    let after: DeliveryKey | null = null;
+    do {
+      const page: Awaited<ReturnType<DeliveryStore["releaseLeases"]>> = await this.#store.releaseLeases({
+        notHeldBy: this.#leaseId,
+        now: this.#runtime.clock.now(),
+        after,
+        limit: LEASE_RELEASE_BATCH,
+      });
+      released += page.released;
+      after = page.cursor;
+      this.wakeUp();
+    } while (after !== null && !signal.aborted);
+    return released;
+  }
+
+  /** Spilled lanes with nothing on its way into the store: the scan that begins now tells all about them. */
+  #steadyLanes(): Map<string, { lane: Lane; spills: number }> {
+    const steady = new Map<string, { lane: Lane; spills: number }>();
+    for (const lane of this.#dispatcher.scheduler.lanes()) {
+      if (lane.spilled && lane.spilling === 0) {
+        steady.set(lane.endpoint.id, { lane, spills: lane.spills });
+      }
+    }
+    return steady;
+  }
+
+  async #claimFor(due: readonly DueLane[], now: number, signal: AbortSignal): Promise<number> {
+    const wanted: Wanted[] = [];
+    for (const { appId, endpointId, nextAttemptAt } of due) {
+      if (nextAttemptAt > now) continue;
+      const lane = await this.#laneOf({ appId, endpointId });
+      if (lane === null) continue;
+      const limit = this.#limitOf(lane);
+      if (limit > 0) wanted.push({ appId, endpointId, limit, fifo: lane.endpoint.fifo });
+    }
+    let claimed = 0;
+    for (let at = 0; at < wanted.length && !signal.aborted;) {
+      const lanes = fitting(wanted.slice(at), CLAIM_BATCH_MAX);
+      at += lanes.length;
+      claimed += await this.#claim(lanes);
+    }
+    return claimed;
+  }
+
+  async #claim(lanes: readonly Wanted[]): Promise<number> {
+    const claimed = await this.#store.claimDue({
+      leaseId: this.#leaseId,
+      now: this.#runtime.clock.now(),
+      lanes,
+      limit: CLAIM_BATCH_MAX,
+      bytesMax: CLAIM_BYTES_MAX,
+    });
+    for (const item of claimed) this.#queue(item);
+    // Cut by its own bound rather than by what is there: go on at once.
+    if (claimed.length >= CLAIM_BATCH_MAX) this.#hungry = true;
+    return claimed.length;
+  }
+
+  #queue({ delivery, eventType, payload }: ClaimedDelivery): void {
+    const lane = this.#dispatcher.scheduler.find(delivery.endpointId);
+    const item = { delivery, eventType, payload, bytes: deliveryBytes(payload), committedAt: null };
+    // Forgotten or disabled while the claim was under way.
+    if (!lane) return this.#dispatcher.handBack(null, [item], "due");
+    if (lane.endpoint.disabled) return this.#dispatcher.handBack(lane, [item], "paused");
+    this.#dispatcher.scheduler.enqueue(lane, item);
+  }
+
+  async #laneOf({ appId, endpointId }: LaneKey): Promise<Lane | null> {
+    const known = this.#dispatcher.scheduler.find(endpointId);
+    if (known) return known;
+    const routed = await this.#routing.findById(appId);
+    const endpoint = routed?.endpoints.find(({ id }) => id === endpointId);
+    // Deleted: maintenance ends what it was owed.
+    if (!routed || !endpoint) return null;
+    return this.#dispatcher.scheduler.laneOf(routed.application, endpoint);
+  }
+
+  /** A disabled lane claims too: what it gets is paused, so that it is not found again and again. */
+  #limitOf(lane: Lane): number {
+    if (lane.endpoint.disabled) return CLAIM_BATCH_MAX;
+    return this.#dispatcher.scheduler.roomOf(lane);
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await this.#runtime.timers.sleep(CLAIM_INTERVAL_MS, AbortSignal.any([signal, woken.signal]));
+    this.#wake = null;
+    // However often it is woken, a scan is paid for only so many times a second.
+    if (this.#hungry) await this.#runtime.timers.sleep(CLAIM_PAUSE_MS, signal);
+  }
+}
+
+/** As many lanes as one claim of `max` deliveries can serve; at least one. */
+function fitting(lanes: readonly Wanted[], max: number): Wanted[] {
+  const taken: Wanted[] = [];
+  let sum = 0;
+  for (const lane of lanes) {
+    if (taken.length > 0 && sum + lane.limit > max) break;
+    taken.push(lane);
+    sum += lane.limit;
+  }
+  return taken;
+}

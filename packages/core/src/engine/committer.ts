@@ -1,0 +1,158 @@
+import { PosthasteError } from "../domain/errors.ts";
+import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from "../domain/limits.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type {
+  AcceptedMessage,
+  AcceptResult,
+  CommitResult,
+  DeliveryStore,
+  SettledDelivery,
+} from "../storage/port.ts";
+import type { EngineObserver } from "./engine.ts";
+
+/** After a commit that failed, settled attempts wait this long for the next try. */
+const RETRY_PAUSE_MS = 250;
+
+interface WaitingAccept {
+  readonly messages: readonly AcceptedMessage[];
+  readonly resolve: (results: AcceptResult[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface WaitingSettle {
+  readonly settled: SettledDelivery;
+  /** False: the lease was lost, only the attempt was recorded. */
+  readonly done: (kept: boolean) => void;
+}
+
+/**
+ * Group commit: while one batch is being written the next one gathers, so one fsync serves as many
+ * operations as arrive during it. Accepted messages are refused when the store cannot write (nothing was
+ * promised yet); settled attempts stay and are tried again, because those POSTs have happened.
+ */
+export class Committer {
+  readonly #store: DeliveryStore;
+  readonly #runtime: Runtime;
+  readonly #observer: EngineObserver;
+  #accepts: WaitingAccept[] = [];
+  #acceptedMessages = 0;
+  #settles: WaitingSettle[] = [];
+  #state: "idle" | "scheduled" | "writing" = "idle";
+  #idleWaiters: (() => void)[] = [];
+  #lastError: Error | null = null;
+
+  constructor(options: { store: DeliveryStore; runtime: Runtime; observer: EngineObserver }) {
+    this.#store = options.store;
+    this.#runtime = options.runtime;
+    this.#observer = options.observer;
+  }
+
+  /** Operations that wait for a commit. */
+  get queued(): number {
+    return this.#acceptedMessages + this.#settles.length;
+  }
+
+  /** Why the last commit failed; null after one that went through. */
+  get lastError(): Error | null {
+    return this.#lastError;
+  }
+
+  /** Resolves once the messages and their deliveries are on disk. */
+  accept(messages: readonly AcceptedMessage[]): Promise<AcceptResult[]> {
+    if (this.queued >= COMMIT_QUEUE_MAX) {
+      return Promise.reject(
+        new PosthasteError("unavailable", "Too many events are waiting to be stored. Try again.", {
+          retryAfterS: 1,
+        }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#accepts.push({ messages, resolve, reject });
+      this.#acceptedMessages += messages.length;
+      this.#schedule();
+    });
+  }
+
+  /** `done` is called once it is on disk. Never refused: its number is bounded by the attempts in flight. */
+  settle(settled: SettledDelivery, done: (kept: boolean) => void): void {
+    this.#settles.push({ settled, done });
+    this.#schedule();
+  }
+
+  /** Resolves when nothing waits any more, or the signal aborts. */
+  async idle(signal: AbortSignal): Promise<void> {
+    if (this.#state === "idle" || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#idleWaiters.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  #schedule(): void {
+    if (this.#state !== "idle") return;
+    this.#state = "scheduled";
+    this.#runtime.timers.soon(() => void this.#writeAll());
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#state = "writing";
+    while (this.#accepts.length > 0 || this.#settles.length > 0) {
+      await this.#writeOne();
+    }
+    this.#state = "idle";
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  async #writeOne(): Promise<void> {
+    const settles = this.#settles.splice(0, COMMIT_BATCH_MAX);
+    const accepts = this.#takeAccepts(COMMIT_BATCH_MAX);
+    const startedAt = this.#runtime.clock.monotonic();
+    try {
+      const result = await this.#store.commit({
+        accepted: accepts.flatMap(({ messages }) => messages),
+        settled: settles.map(({ settled }) => settled),
+      });
+      this.#lastError = null;
+      this.#answer(accepts, settles, result);
+      const durationMs = this.#runtime.clock.monotonic() - startedAt;
+      this.#observer.committed({
+        operations: result.accepted.length + result.settled.length,
+        durationMs,
+      });
+    } catch (error) {
+      this.#lastError = error instanceof Error ? error : new Error(String(error));
+      for (const { reject } of accepts) {
+        reject(new PosthasteError("unavailable", undefined, { cause: error, retryAfterS: 1 }));
+      }
+      this.#settles = [...settles, ...this.#settles];
+      // The sleep is never cut short: a store that fails at once must not spin this loop.
+      await this.#runtime.timers.sleep(RETRY_PAUSE_MS, new AbortController().signal);
+    }
+  }
+
+  /** Whole requests, as many as fit; at least one. */
+  #takeAccepts(max: number): WaitingAccept[] {
+    let count = 0;
+    let messages = 0;
+    for (const { messages: list } of this.#accepts) {
+      if (count > 0 && messages + list.length > max) break;
+      count++;
+      messages += list.length;
+    }
+    this.#acceptedMessages -= messages;
+    return this.#accepts.splice(0, count);
+  }
+
+  #answer(accepts: WaitingAccept[], settles: WaitingSettle[], result: CommitResult): void {
+    let at = 0;
+    for (const { messages, resolve } of accepts) {
+      resolve(result.accepted.slice(at, at + messages.length));
+      at += messages.length;
+    }
+    for (const [index, { done }] of settles.entries()) {
+      const kept = result.settled[index] ?? false;
+      if (!kept) this.#observer.leaseLost();
+      done(kept);
+    }
+  }
+}

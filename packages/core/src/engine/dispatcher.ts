@@ -1,0 +1,225 @@
+import { PosthasteError } from "../domain/errors.ts";
+import { ID_PREFIX } from "../domain/ids.ts";
+import { RETRY_SCHEDULE_MS } from "../domain/limits.ts";
+import type { Settlement } from "../domain/delivery-state.ts";
+import type { Egress } from "../egress/egress.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { EndpointChange, NextState, SettledDelivery } from "../storage/port.ts";
+import { attemptDelivery, type AttemptResult } from "./attempt.ts";
+import type { Committer } from "./committer.ts";
+import type { EngineObserver } from "./engine.ts";
+import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
+import { Scheduler } from "./lanes/scheduler.ts";
+
+/**
+ * From a lane to a recorded outcome: starts what the scheduler picks, settles what came of it into the same
+ * group commit as accepted messages, and gives back to the store what cannot be sent from memory.
+ */
+export class Dispatcher {
+  readonly scheduler: Scheduler;
+  readonly #committer: Committer;
+  readonly #egress: Egress;
+  readonly #runtime: Runtime;
+  readonly #observer: EngineObserver;
+  readonly #leaseId: string;
+  readonly #scheduleMs: readonly number[];
+  readonly #onEndpointChanged: (appId: string) => void;
+  readonly #abort = new AbortController();
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: {
+    committer: Committer;
+    egress: Egress;
+    runtime: Runtime;
+    observer: EngineObserver;
+    leaseId: string;
+    scheduleMs: readonly number[] | undefined;
+    /** An attempt changed an endpoint's record (disabled it, began or ended a run of failures). */
+    onEndpointChanged: (appId: string) => void;
+    onHungry: () => void;
+  }) {
+    this.#committer = options.committer;
+    this.#egress = options.egress;
+    this.#runtime = options.runtime;
+    this.#observer = options.observer;
+    this.#leaseId = options.leaseId;
+    this.#scheduleMs = options.scheduleMs ?? RETRY_SCHEDULE_MS;
+    this.#onEndpointChanged = options.onEndpointChanged;
+    this.scheduler = new Scheduler({
+      runtime: options.runtime,
+      onHungry: options.onHungry,
+      startAttempt: (lane, item, proven) => void this.#run(lane, item, proven),
+    });
+  }
+
+  /** Waits until nothing is in flight, or the signal aborts. */
+  async idle(signal: AbortSignal): Promise<void> {
+    if (this.scheduler.inFlight === 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#idleWaiters.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  /** Cuts what is in flight; those attempts end as interrupted and burn no retry. */
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  /** Gives leased deliveries back to the store, due at once, or paused for a disabled endpoint. */
+  handBack(lane: Lane | null, items: readonly QueuedDelivery[], kind: "due" | "paused"): void {
+    const now = this.#runtime.clock.now();
+    for (const { delivery } of items) {
+      const { attempts } = delivery;
+      const next: NextState =
+        kind === "due" ? { kind: "retry", at: now, attempts } : { kind: "paused", attempts };
+      const settled = { delivery, leaseId: this.#leaseId, attempt: null, next, endpoint: null };
+      if (lane === null || kind === "paused") this.#committer.settle(settled, () => {});
+      else this.#settleSpilled(lane, settled);
+    }
+  }
+
+  async #run(lane: Lane, item: QueuedDelivery, proven: boolean): Promise<void> {
+    const { payload } = item;
+    if (payload === null) {
+      this.#cancelExpired(lane, item);
+      return this.#finish(lane, { proven, signal: "unknown", retryAfterMs: null });
+    }
+    const startedAt = this.#runtime.clock.monotonic();
+    try {
+      const result = await attemptDelivery(
+        lane,
+        { ...item, payload },
+        {
+          egress: this.#egress,
+          runtime: this.#runtime,
+          scheduleMs: this.#scheduleMs,
+          signal: this.#abort.signal,
+        },
+      );
+      this.#record(lane, item, result);
+      this.#observe(item, result, startedAt);
+      const { retryAfterMs, settlement } = result;
+      this.#finish(lane, { proven, signal: settlement.lane, retryAfterMs });
+    } catch (error) {
+      // A bug, not an outcome: the delivery goes back to the store and the lane backs off, nothing is lost.
+      this.#runtime.log.error({ error, endpointId: lane.endpoint.id }, "attempt crashed");
+      this.handBack(lane, [item], "due");
+      this.#finish(lane, { proven, signal: "fail", retryAfterMs: null });
+    }
+  }
+
+  #finish(lane: Lane, result: Parameters<Scheduler["finished"]>[1]): void {
+    this.scheduler.finished(lane, result);
+    if (this.scheduler.inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #record(lane: Lane, item: QueuedDelivery, { attempt, settlement }: AttemptResult): void {
+    const change = this.#endpointChange(settlement);
+    if (change !== null) this.#apply(lane, change);
+    const pending = settlement.state === "pending";
+    const paused = pending && lane.endpoint.disabled;
+    const settled: SettledDelivery = {
+      delivery: item.delivery,
+      leaseId: this.#leaseId,
+      attempt: paused ? { ...attempt, deliveryState: "paused", nextAttemptAt: null } : attempt,
+      next: paused ? { kind: "paused", attempts: settlement.attempts } : nextState(settlement),
+      endpoint: change,
+    };
+    if (pending && lane.endpoint.fifo) {
+      // It has to wait, so the ones behind it go back to the store with it: none is sent before it.
+      this.#settleSpilled(lane, settled);
+      this.handBack(lane, this.scheduler.evict(lane), "due");
+    } else if (change === null) {
+      this.#committer.settle(settled, () => {});
+    } else {
+      this.#committer.settle(settled, () => this.#announce(lane, change));
+    }
+  }
+
+  #announce(lane: Lane, change: EndpointChange): void {
+    if (change.kind === "disable") {
+      this.#observer.endpointDisabled(change.reason);
+      this.#runtime.log.warn({ endpointId: lane.endpoint.id, reason: change.reason }, "endpoint disabled");
+    }
+    this.#onEndpointChanged(lane.appId);
+  }
+
+  /** Until it is stored, no scan of the store may conclude that the lane has nothing there. */
+  #settleSpilled(lane: Lane, settled: SettledDelivery): void {
+    lane.spill();
+    this.#committer.settle(settled, () => {
+      lane.spilling -= 1;
+      if (settled.endpoint !== null) this.#announce(lane, settled.endpoint);
+    });
+  }
+
+  #endpointChange({ endpoint }: Settlement): EndpointChange | null {
+    const at = this.#runtime.clock.now();
+    if (endpoint.kind === "failing_since") return endpoint;
+    return endpoint.kind === "disable" ? { kind: "disable", reason: endpoint.reason, at } : null;
+  }
+
+  /** In memory at once, so that the attempts of the next milliseconds already follow it. */
+  #apply(lane: Lane, change: EndpointChange): void {
+    if (change.kind === "failing_since") {
+      lane.endpoint = { ...lane.endpoint, failingSince: change.at };
+      return;
+    }
+    const { reason: disabledReason, at: disabledAt } = change;
+    lane.endpoint = { ...lane.endpoint, disabled: true, disabledReason, disabledAt };
+    this.handBack(lane, this.scheduler.evict(lane), "paused");
+  }
+
+  /** The payload's own retention ran out before the delivery could be made. */
+  #cancelExpired(lane: Lane, { delivery }: QueuedDelivery): void {
+    const attempt = {
+      ...delivery,
+      id: this.#runtime.ids.next(ID_PREFIX.attempt),
+      url: lane.endpoint.url,
+      timestamp: this.#runtime.clock.now(),
+      status: "canceled" as const,
+      statusCode: 0,
+      errorClass: "payload_expired",
+      durationMs: 0,
+      deliveryState: "canceled" as const,
+      nextAttemptAt: null,
+      responseBody: "Not sent: the payload's retention period had ended.",
+      detail: NO_DETAIL,
+    };
+    const settled = { delivery, leaseId: this.#leaseId, attempt, next: ENDED, endpoint: null };
+    this.#committer.settle(settled, () => {});
+  }
+
+  #observe(item: QueuedDelivery, { attempt, settlement, outcome }: AttemptResult, startedAt: number): void {
+    const interrupted = outcome.kind === "failure" && outcome.errorClass === "interrupted";
+    this.#observer.attemptEnded({
+      outcome: interrupted ? "interrupted" : settlement.state === "succeeded" ? "success" : "fail",
+      statusCode: attempt.statusCode,
+      errorClass: attempt.errorClass,
+      durationMs: outcome.timings.totalMs,
+      dispatchLatencyMs: item.committedAt === null ? null : startedAt - item.committedAt,
+    });
+  }
+}
+
+const ENDED: NextState = { kind: "ended" };
+
+const NO_DETAIL = {
+  requestHeaders: {},
+  responseHeaders: [],
+  truncated: false,
+  dnsMs: null,
+  connectMs: null,
+  tlsMs: null,
+  firstByteMs: null,
+  reusedConnection: false,
+};
+
+function nextState(settlement: Settlement): NextState {
+  if (settlement.state !== "pending") return ENDED;
+  if (settlement.nextAttemptAt === null) {
+    throw new PosthasteError("internal", "a pending delivery has no time for its next attempt");
+  }
+  return { kind: "retry", at: settlement.nextAttemptAt, attempts: settlement.attempts };
+}

@@ -1,0 +1,121 @@
+import type { DueDelivery } from "../../domain/delivery.ts";
+import { type Endpoint, signingKeys } from "../../domain/endpoint.ts";
+import { LANE_BROKEN_QUEUE_MAX, LANE_FIFO_QUEUE_MAX, LANE_QUEUE_MAX } from "../../domain/limits.ts";
+import { createSigner, type Signer } from "@posthaste/receiver/node";
+import { Breaker } from "./breaker.ts";
+import { Queue } from "./queue.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+/** A delivery this process holds the lease of, with what it takes to send it. */
+export interface QueuedDelivery {
+  readonly delivery: DueDelivery;
+  readonly eventType: string;
+  /** Null: it expired before it could be sent. */
+  readonly payload: string | null;
+  /** What it counts against the memory bound. */
+  readonly bytes: number;
+  /** When its message was committed, by the monotonic clock; null when it was claimed from the store. */
+  readonly committedAt: number | null;
+}
+
+/** The queue of one endpoint inside this process: concurrency, rate, breaker, order. */
+export class Lane {
+  readonly appId: string;
+  readonly queue = new Queue<QueuedDelivery>();
+  readonly breaker = new Breaker();
+  endpoint: Endpoint;
+  inFlight = 0;
+  /** Places taken by deliveries whose commit is under way. */
+  reserved = 0;
+  /** The store holds, or may hold, due deliveries of this endpoint: new ones go behind them. */
+  spilled = false;
+  /** Deliveries on their way into the store unleased; what a scan finds says nothing until they are there. */
+  spilling = 0;
+  /** Counts them all, so that a scan can tell whether one came meanwhile. */
+  spills = 0;
+  /** It stands in its application's ring. */
+  ready = false;
+  /** Cancels the timer that looks at it again; null when none is set. */
+  cancelWake: (() => void) | null = null;
+  #bucket: TokenBucket | null = null;
+  #signer: Signer | null = null;
+  #signerUntil = 0;
+
+  constructor(endpoint: Endpoint, now: number) {
+    this.appId = endpoint.appId;
+    this.endpoint = endpoint;
+    this.#setRate(now);
+  }
+
+  /** Takes over a changed record. */
+  update(endpoint: Endpoint, now: number): void {
+    const moved = endpoint.url !== this.endpoint.url;
+    const enabled = this.endpoint.disabled && !endpoint.disabled;
+    this.endpoint = endpoint;
+    this.#signer = null;
+    this.#setRate(now);
+    if (moved || enabled) this.breaker.reset();
+  }
+
+  /** How many more deliveries it may hold in memory. */
+  get room(): number {
+    if (this.endpoint.disabled) return 0;
+    const max = this.breaker.broken
+      ? LANE_BROKEN_QUEUE_MAX
+      : this.endpoint.fifo
+        ? LANE_FIFO_QUEUE_MAX
+        : LANE_QUEUE_MAX;
+    return Math.max(0, max - this.queue.size - this.reserved);
+  }
+
+  /** Nothing is waiting, going or remembered: it can be forgotten. */
+  get idle(): boolean {
+    return this.queue.size + this.inFlight + this.reserved + this.spilling === 0 && !this.spilled;
+  }
+
+  /** A delivery of this lane begins its way into the store, to be claimed from there. */
+  spill(): void {
+    this.spilled = true;
+    this.spilling += 1;
+    this.spills += 1;
+  }
+
+  /** When the next delivery may start: 0 = now, Infinity = not before something else happens. */
+  waitMs(now: number): number {
+    if (this.queue.size === 0 || this.endpoint.disabled) return Number.POSITIVE_INFINITY;
+    const width = this.endpoint.fifo ? 1 : this.breaker.width;
+    if (this.inFlight >= width) return Number.POSITIVE_INFINITY;
+    const heldMs = this.breaker.heldUntil - now;
+    if (heldMs > 0) return heldMs;
+    return this.#bucket?.waitMs(now) ?? 0;
+  }
+
+  /** Takes the head, which `waitMs` said may start. */
+  start(): QueuedDelivery | undefined {
+    const item = this.queue.shift();
+    if (item === undefined) return undefined;
+    this.inFlight += 1;
+    this.#bucket?.take();
+    return item;
+  }
+
+  /** Signs with every key that is valid at `nowMs` (wall time). */
+  signer(nowMs: number): Signer {
+    if (this.#signer === null || nowMs >= this.#signerUntil) {
+      const { secrets } = this.endpoint;
+      this.#signer = createSigner(signingKeys(secrets, nowMs));
+      const expiries = secrets.flatMap(({ expiresAt }) =>
+        expiresAt !== null && expiresAt > nowMs ? [expiresAt] : [],
+      );
+      this.#signerUntil = Math.min(Number.POSITIVE_INFINITY, ...expiries);
+    }
+    return this.#signer;
+  }
+
+  #setRate(now: number): void {
+    const rate = this.endpoint.throttleRate;
+    if (rate === null) this.#bucket = null;
+    else if (this.#bucket === null) this.#bucket = new TokenBucket(rate, now);
+    else this.#bucket.setRate(rate);
+  }
+}

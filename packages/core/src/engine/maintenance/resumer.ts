@@ -1,0 +1,45 @@
+import { CLAIM_BATCH_MAX, CLAIM_LANES_MAX } from "../../domain/limits.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { DeliveryStore, LaneKey } from "../../storage/port.ts";
+import type { Routing } from "../routing.ts";
+
+/** Makes deliveries that were paused while their endpoint was disabled due again, a batch at a time. */
+export class Resumer {
+  readonly #store: DeliveryStore;
+  readonly #runtime: Runtime;
+  readonly #routing: Routing;
+  readonly #onResumed: () => void;
+
+  constructor(options: { store: DeliveryStore; runtime: Runtime; routing: Routing; onResumed: () => void }) {
+    this.#store = options.store;
+    this.#runtime = options.runtime;
+    this.#routing = options.routing;
+    this.#onResumed = options.onResumed;
+  }
+
+  /** One endpoint that has just been enabled; returns how many deliveries came due. */
+  async resume({ appId, id: endpointId }: { appId: string; id: string }): Promise<number> {
+    let total = 0;
+    for (let resumed = CLAIM_BATCH_MAX; resumed === CLAIM_BATCH_MAX; total += resumed) {
+      const now = this.#runtime.clock.now();
+      resumed = await this.#store.resumePaused({ appId, endpointId, now, limit: CLAIM_BATCH_MAX });
+      if (resumed > 0) this.#onResumed();
+    }
+    return total;
+  }
+
+  /** Finds what a crash between "enabled" and "resumed" left behind; run at every start. */
+  async runOnce(signal: AbortSignal): Promise<void> {
+    let after: LaneKey | null = null;
+    do {
+      const paused: LaneKey[] = await this.#store.findPausedLanes({ after, limit: CLAIM_LANES_MAX });
+      for (const { appId, endpointId } of paused) {
+        if (signal.aborted) return;
+        const routed = await this.#routing.findById(appId);
+        const endpoint = routed?.endpoints.find(({ id }) => id === endpointId);
+        if (endpoint?.disabled === false) await this.resume(endpoint);
+      }
+      after = paused.length === CLAIM_LANES_MAX ? (paused.at(-1) ?? null) : null;
+    } while (after !== null);
+  }
+}

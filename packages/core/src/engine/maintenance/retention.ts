@@ -1,0 +1,59 @@
+import { PRUNE_BATCH, RETENTION_INTERVAL_MS } from "../../domain/limits.ts";
+import { ID_PREFIX } from "../../domain/ids.ts";
+import { DAY_MS } from "../../domain/time.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { Store } from "../../storage/port.ts";
+
+/** Between two batches, so that pruning never takes more than a small part of the writer's time. */
+const BATCH_PAUSE_MS = 50;
+
+/**
+ * Retention: deletes what is older than each environment keeps, in small batches beside live traffic, and
+ * ends what deleted endpoints and applications still owed.
+ */
+export async function runRetention(
+  { store, runtime }: { store: Store; runtime: Runtime },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await retentionOnce({ store, runtime }, signal);
+    } catch (error) {
+      runtime.log.error({ error }, "retention failed; it tries again");
+    }
+    await runtime.timers.sleep(RETENTION_INTERVAL_MS, signal);
+  }
+}
+
+/** One pass over every environment; returns how many rows went. */
+export async function retentionOnce(
+  { store, runtime }: { store: Store; runtime: Runtime },
+  signal: AbortSignal,
+): Promise<number> {
+  let total = 0;
+  const repeat = async (batch: () => Promise<number>): Promise<void> => {
+    for (let removed = 1; removed > 0 && !signal.aborted;) {
+      removed = await batch();
+      total += removed;
+      if (removed > 0) await runtime.timers.sleep(BATCH_PAUSE_MS, signal);
+    }
+  };
+  await repeat(() =>
+    store.history.cancelOrphans({
+      now: runtime.clock.now(),
+      attemptIds: Array.from({ length: PRUNE_BATCH }, () => runtime.ids.next(ID_PREFIX.attempt)),
+    }),
+  );
+  for (const { id: environmentId, retentionDays } of await store.environments.list()) {
+    await repeat(() => {
+      const now = runtime.clock.now();
+      return store.history.prune({
+        environmentId,
+        before: now - retentionDays * DAY_MS,
+        now,
+        limit: PRUNE_BATCH,
+      });
+    });
+  }
+  return total;
+}

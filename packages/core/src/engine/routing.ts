@@ -1,0 +1,105 @@
+import type { Application } from "../domain/application.ts";
+import { ROUTING_APPS_MAX } from "../domain/limits.ts";
+import type { Store } from "../storage/port.ts";
+import type { RoutedApplication } from "./engine.ts";
+
+/**
+ * Applications with their endpoints, in memory: matching an event costs no query. Filled on demand, bounded,
+ * and refreshed by every write before the write is answered, so a client that created an endpoint and then
+ * sends an event finds it matched.
+ */
+export class Routing {
+  readonly #store: Pick<Store, "applications" | "endpoints">;
+  readonly #byId = new Map<string, RoutedApplication>();
+  readonly #idByRef = new Map<string, string>();
+  /** Loads under way, so that a burst for one application reads it once. */
+  readonly #loading = new Map<string, Promise<RoutedApplication | null>>();
+  /** Counts refreshes: a load that began before one may have read the old state and is thrown away. */
+  #version = 0;
+
+  constructor(store: Pick<Store, "applications" | "endpoints">) {
+    this.#store = store;
+  }
+
+  /** From memory only, by id or uid: the fast path. */
+  peek(environmentId: string, ref: string): RoutedApplication | undefined {
+    const id = this.#idByRef.get(refKey(environmentId, ref));
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  /** From memory only. */
+  peekById(appId: string): RoutedApplication | undefined {
+    return this.#byId.get(appId);
+  }
+
+  async find(query: { environmentId: string; ref: string }): Promise<RoutedApplication | null> {
+    return (
+      this.peek(query.environmentId, query.ref) ??
+      this.#loadOnce(refKey(query.environmentId, query.ref), () => this.#store.applications.find(query))
+    );
+  }
+
+  async findById(appId: string): Promise<RoutedApplication | null> {
+    return this.#byId.get(appId) ?? this.#loadOnce(appId, () => this.#store.applications.findById(appId));
+  }
+
+  /** Forgets what is known and reads it again; null when the application is gone. */
+  async refresh(appId: string): Promise<RoutedApplication | null> {
+    this.#version++;
+    this.#loading.clear();
+    this.#forget(appId);
+    return this.findById(appId);
+  }
+
+  #loadOnce(
+    key: string,
+    findApplication: () => Promise<Application | null>,
+  ): Promise<RoutedApplication | null> {
+    const running = this.#loading.get(key);
+    if (running) return running;
+    const load = this.#load(findApplication).finally(() => {
+      if (this.#loading.get(key) === load) this.#loading.delete(key);
+    });
+    this.#loading.set(key, load);
+    return load;
+  }
+
+  async #load(findApplication: () => Promise<Application | null>): Promise<RoutedApplication | null> {
+    for (;;) {
+      const version = this.#version;
+      const application = await findApplication();
+      if (application === null) return null;
+      const endpoints = await this.#store.endpoints.listAll(application.id);
+      if (version !== this.#version) continue;
+      return this.#remember({ application, endpoints });
+    }
+  }
+
+  #remember(routed: RoutedApplication): RoutedApplication {
+    const { id, environmentId, uid } = routed.application;
+    this.#byId.set(id, routed);
+    this.#idByRef.set(refKey(environmentId, id), id);
+    if (uid !== null) this.#idByRef.set(refKey(environmentId, uid), id);
+    if (this.#byId.size > ROUTING_APPS_MAX) {
+      const [oldest] = this.#byId.keys();
+      if (oldest !== undefined) this.#forget(oldest);
+    }
+    return routed;
+  }
+
+  #forget(appId: string): void {
+    const known = this.#byId.get(appId);
+    if (!known) return;
+    const { environmentId, uid } = known.application;
+    this.#byId.delete(appId);
+    this.#idByRef.delete(refKey(environmentId, appId));
+    // The uid may have moved to another application meanwhile.
+    if (uid !== null && this.#idByRef.get(refKey(environmentId, uid)) === appId) {
+      this.#idByRef.delete(refKey(environmentId, uid));
+    }
+  }
+}
+
+function refKey(environmentId: string, ref: string): string {
+  return `${environmentId}/${ref}`;
+}

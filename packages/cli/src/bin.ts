@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { start } from "./commands/start.ts";
+
+const USAGE = `posthaste — webhooks at full speed for creator businesses
+
+  posthaste start [flags]   run the server      (posthaste start --help lists the flags)
+`;
+
+const [command, ...args] = process.argv.slice(2);
+switch (command) {
+  case "start":
+    await start(args);
+    break;
+  case undefined:
+  case "help":
+  case "--help":
+    console.log(USAGE);
+    break;
+  default:
+    console.error(`posthaste: there is no command "${command}".\n\n${USAGE}`);
+    process.exitCode = 2;
+}

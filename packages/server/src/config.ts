@@ -1,0 +1,244 @@
+/**
+ * Configuration: the only reader of the environment. Every flag of `posthaste start` is also a variable
+ * (`--data` = POSTHASTE_DATA); a flag wins. A wrong value is an error before anything opens.
+ */
+import { parseArgs } from "node:util";
+import { API_KEY_FORM, environmentOfKey } from "@posthaste/core/domain/environment";
+import {
+  RETENTION_DAYS_DEFAULT,
+  RETENTION_DAYS_MAX,
+  RETRY_DELAY_MAX_MS,
+  RETRY_SCHEDULE_ENTRIES_MAX,
+  RETRY_SCHEDULE_MS,
+} from "@posthaste/core/domain/limits";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "@posthaste/core/domain/time";
+import { DEV_NETWORKS, parsePolicy, type EgressRules } from "@posthaste/core/egress/policy";
+
+export interface Config {
+  /** Address to listen on. */
+  readonly host: string;
+  /** Port to listen on; 0 = any free one. */
+  readonly port: number;
+  /** Folder of the database; made when it is not there. */
+  readonly data: string;
+  /** Development: http, this machine and private networks are allowed as destinations. */
+  readonly dev: boolean;
+  /** A live (or sandbox) key that is to exist after the start. */
+  readonly apiKey: string | null;
+  /** Waits between attempts, milliseconds. */
+  readonly retryScheduleMs: readonly number[];
+  /** Where deliveries may go. */
+  readonly egress: EgressRules;
+  readonly allowedNetworks: readonly string[];
+  /** PEM file of authorities trusted for deliveries besides the usual ones. */
+  readonly extraCaFile: string | null;
+  /** How long environments made at the first start keep messages and attempts. */
+  readonly retentionDays: number;
+  readonly logLevel: LogLevel;
+}
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** A setting that cannot be used: what is wrong and what to write instead. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+interface Flag {
+  readonly type: "string" | "boolean";
+  readonly value: string;
+  readonly default: string;
+  readonly help: string;
+}
+
+/** Every setting, with the words of `posthaste start --help`. */
+export const FLAGS = {
+  host: { type: "string", value: "ADDRESS", default: "127.0.0.1", help: "address to listen on" },
+  port: { type: "string", value: "PORT", default: "8071", help: "port to listen on, 0 = any free one" },
+  data: { type: "string", value: "DIR", default: "posthaste-data", help: "folder of the database" },
+  dev: {
+    type: "boolean",
+    value: "",
+    default: "off",
+    help: "development: deliver over http, to this machine and to private networks as well",
+  },
+  "api-key": {
+    type: "string",
+    value: "KEY",
+    default: "made at the first start",
+    help: `a key that is to exist: ${API_KEY_FORM}`,
+  },
+  "retry-schedule": {
+    type: "string",
+    value: "5s,5m,…",
+    default: formatDurations(RETRY_SCHEDULE_MS),
+    help: "waits between attempts after the first",
+  },
+  "allow-networks": {
+    type: "string",
+    value: "CIDR,…",
+    default: "none",
+    help: "private networks that deliveries may go to: 10.20.0.0/16 or 10.1.2.3:9000",
+  },
+  "allow-http": {
+    type: "boolean",
+    value: "",
+    default: "off",
+    help: "also deliver over unencrypted http",
+  },
+  "extra-ca": {
+    type: "string",
+    value: "FILE",
+    default: "none",
+    help: "PEM file of certificate authorities trusted for deliveries besides the usual ones",
+  },
+  "retention-days": {
+    type: "string",
+    value: "DAYS",
+    default: String(RETENTION_DAYS_DEFAULT),
+    help: "how long environments made at the first start keep messages and attempts",
+  },
+  "log-level": { type: "string", value: "LEVEL", default: "info", help: LOG_LEVELS.join(", ") },
+} as const satisfies Record<string, Flag>;
+
+type FlagName = keyof typeof FLAGS;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads flags and the environment; throws ConfigError with a sentence that says what to change. */
+export function loadConfig(args: readonly string[], env: Env = process.env): Config {
+  const flags = readFlags(args);
+  const text = (name: FlagName): string | null => nonEmpty(flags[name]) ?? nonEmpty(env[variableName(name)]);
+  const isOn = (name: FlagName): boolean =>
+    flags[name] === true || parseSwitch(name, env[variableName(name)]);
+  if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
+    throw new ConfigError(
+      "NODE_TLS_REJECT_UNAUTHORIZED=0 would send events to anyone who answers. Unset it; use --extra-ca FILE for a private authority.",
+    );
+  }
+  const dev = isOn("dev");
+  const listed = splitList(text("allow-networks"));
+  const allowedNetworks = dev ? [...DEV_NETWORKS, ...listed] : listed;
+  const policy = parsePolicy({ allowHttp: dev || isOn("allow-http"), allowedNetworks });
+  if (!policy.ok) throw new ConfigError(`--allow-networks: ${policy.message}`);
+  return {
+    host: text("host") ?? FLAGS.host.default,
+    port: parseInteger("port", text("port") ?? FLAGS.port.default, 0, 65_535),
+    data: text("data") ?? FLAGS.data.default,
+    dev,
+    apiKey: parseApiKey(text("api-key")),
+    retryScheduleMs: parseSchedule(text("retry-schedule")),
+    egress: policy.rules,
+    allowedNetworks,
+    extraCaFile: text("extra-ca"),
+    retentionDays: parseInteger(
+      "retention-days",
+      text("retention-days") ?? FLAGS["retention-days"].default,
+      1,
+      RETENTION_DAYS_MAX,
+    ),
+    logLevel: parseLogLevel(text("log-level") ?? FLAGS["log-level"].default),
+  };
+}
+
+/** For the log at the start: everything but secrets. */
+export function redactConfig(config: Config): Record<string, unknown> {
+  const { egress, apiKey, retryScheduleMs, ...rest } = config;
+  return {
+    ...rest,
+    apiKey: apiKey === null ? null : `phk_${environmentOfKey(apiKey) ?? ""}_[redacted]`,
+    retrySchedule: formatDurations(retryScheduleMs),
+    allowHttp: egress.allowHttp,
+  };
+}
+
+/** `--retry-schedule` → `POSTHASTE_RETRY_SCHEDULE`. */
+export function variableName(flag: string): string {
+  return `POSTHASTE_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function readFlags(args: readonly string[]): Partial<Record<FlagName, string | boolean>> {
+  const options = Object.fromEntries(Object.entries(FLAGS).map(([name, { type }]) => [name, { type }]));
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`${reason.split(". To specify")[0]} — see: posthaste start --help`);
+  }
+}
+
+function nonEmpty(value: string | boolean | undefined): string | null {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : null;
+}
+
+function parseSwitch(name: FlagName, value: string | undefined): boolean {
+  if (value === undefined || value === "" || /^(0|false|off|no)$/i.test(value)) return false;
+  if (/^(1|true|on|yes)$/i.test(value)) return true;
+  throw new ConfigError(`${variableName(name)} is "${value}": write 1 or 0.`);
+}
+
+function splitList(text: string | null): string[] {
+  return text?.split(",").flatMap((part) => (part.trim() === "" ? [] : [part.trim()])) ?? [];
+}
+
+function parseInteger(name: FlagName, text: string, min: number, max: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) {
+    throw new ConfigError(`--${name} is "${text}": write a whole number from ${min} to ${max}.`);
+  }
+  return value;
+}
+
+function parseApiKey(text: string | null): string | null {
+  if (text !== null && environmentOfKey(text) === null) {
+    throw new ConfigError(
+      `--api-key does not have the form ${API_KEY_FORM}, such as phk_live_ followed by 32 random letters.`,
+    );
+  }
+  return text;
+}
+
+function parseLogLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (!level) throw new ConfigError(`--log-level is "${text}": write one of ${LOG_LEVELS.join(", ")}.`);
+  return level;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: SECOND_MS,
+  m: MINUTE_MS,
+  h: HOUR_MS,
+  d: DAY_MS,
+};
+
+function parseSchedule(text: string | null): readonly number[] {
+  if (text === null) return RETRY_SCHEDULE_MS;
+  const waits = splitList(text).map((part) => parseDuration(part));
+  if (waits.length === 0 || waits.length > RETRY_SCHEDULE_ENTRIES_MAX) {
+    throw new ConfigError(`--retry-schedule takes 1 to ${RETRY_SCHEDULE_ENTRIES_MAX} waits.`);
+  }
+  return waits;
+}
+
+function parseDuration(text: string): number {
+  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
+  const durationMs = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ""] ?? Number.NaN);
+  if (!(durationMs <= RETRY_DELAY_MAX_MS)) {
+    throw new ConfigError(
+      `--retry-schedule: "${text}" is not a wait. Write numbers with ms, s, m, h or d, at most 7d: 5s,5m,30m,2h.`,
+    );
+  }
+  return durationMs;
+}
+
+function formatDurations(waitsMs: readonly number[]): string {
+  return waitsMs.map((waitMs) => formatDuration(waitMs)).join(",");
+}
+
+function formatDuration(waitMs: number): string {
+  for (const [unit, unitMs] of Object.entries(UNIT_MS).toReversed()) {
+    if (waitMs >= unitMs && waitMs % unitMs === 0) return `${waitMs / unitMs}${unit}`;
+  }
+  return `${waitMs}ms`;
+}

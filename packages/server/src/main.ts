@@ -1,0 +1,120 @@
+import { readFileSync } from "node:fs";
+import { createEngine } from "@posthaste/core/engine/create-engine";
+import type { Engine } from "@posthaste/core/engine/engine";
+import { createEgress } from "@posthaste/core/egress/create-egress";
+import { checkHeader, isSensitiveHeader } from "@posthaste/core/egress/header-policy";
+import { checkUrl } from "@posthaste/core/egress/url-policy";
+import type { Runtime } from "@posthaste/core/runtime/runtime";
+import { systemRuntime } from "@posthaste/core/runtime/system-runtime";
+import { openSqliteStore } from "@posthaste/core/storage/sqlite/open";
+import type { Store } from "@posthaste/core/storage/port";
+import { createSigner } from "@posthaste/receiver/node";
+import { pino } from "pino";
+import { buildApp } from "./app.ts";
+import { type Config, ConfigError, redactConfig } from "./config.ts";
+import { type NewKey, prepareEnvironments } from "./first-start.ts";
+import { Metrics } from "./metrics.ts";
+
+export { type Config, ConfigError, FLAGS, loadConfig, variableName } from "./config.ts";
+export type { NewKey } from "./first-start.ts";
+
+export interface RunningServer {
+  /** `http://host:port`. */
+  readonly url: string;
+  /** Keys made at this start; shown once. */
+  readonly newKeys: readonly NewKey[];
+  /** Graceful: refuse, drain, release, close. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** The store can never write again (a failed fsync, a dead worker): the process has to end, non-zero. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/**
+ * The composition root: the only place that names a concrete store. Opens everything or nothing: an error
+ * on the way closes what was open and is thrown.
+ */
+export async function startServer(config: Config, { onFatal }: StartOptions): Promise<RunningServer> {
+  const log = pino({ level: config.logLevel, base: null });
+  const runtime = systemRuntime(log);
+  const extraCa = readExtraCa(config.extraCaFile);
+  const store = await openSqliteStore({
+    directory: config.data,
+    onFatal: (error) => {
+      log.fatal({ error: error.message }, "the store failed for good; nothing more is accepted");
+      onFatal(error);
+    },
+  });
+  try {
+    const newKeys = await prepareEnvironments({ ...config, store, runtime });
+    const running = await serve(config, { store, runtime, extraCa });
+    log.info({ ...redactConfig(config), url: running.url }, "posthaste started");
+    return { ...running, newKeys };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function serve(
+  config: Config,
+  { store, runtime, extraCa }: { store: Store; runtime: Runtime; extraCa: readonly string[] },
+): Promise<Omit<RunningServer, "newKeys">> {
+  const metrics = new Metrics();
+  const egress = createEgress({ runtime, rules: config.egress, extraCa });
+  const engine = createEngine({
+    store,
+    egress,
+    runtime,
+    observer: metrics,
+    retryScheduleMs: config.retryScheduleMs,
+  });
+  metrics.watch({ engine, store });
+  const app = buildApp({
+    engine,
+    store,
+    runtime,
+    metrics: metrics.registry,
+    rules: {
+      checkUrl: (url) => checkUrl(url, config.egress),
+      checkHeader,
+      isSensitiveHeader,
+      checkSecret: (secret) => void createSigner([secret]),
+    },
+  });
+  await engine.start();
+  const url = await app.listen({ host: config.host, port: config.port });
+  let stopping: Promise<void> | null = null;
+  return {
+    url,
+    stop: () => (stopping ??= stopAll({ app, engine, store, egress, runtime })),
+  };
+}
+
+/** Not ready → stop claiming → drain → abort → release leases → close the store. */
+async function stopAll(parts: {
+  app: { close(): Promise<unknown> };
+  engine: Engine;
+  store: Store;
+  egress: { close(): Promise<void> };
+  runtime: Runtime;
+}): Promise<void> {
+  const { app, engine, store, egress, runtime } = parts;
+  runtime.log.info({}, "stopping: no new events, finishing what is in flight");
+  await engine.stop();
+  await app.close();
+  await egress.close();
+  await store.close();
+  runtime.log.info({}, "stopped");
+}
+
+function readExtraCa(file: string | null): string[] {
+  if (file === null) return [];
+  try {
+    return [readFileSync(file, "utf8")];
+  } catch (error) {
+    throw new ConfigError(`--extra-ca: ${file} cannot be read (${String(error)}).`);
+  }
+}

@@ -1,0 +1,112 @@
+import type { Engine, EngineObserver } from "@posthaste/core/engine/engine";
+import type { Store } from "@posthaste/core/storage/port";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** Seconds; from well below an fsync to a whole attempt deadline. */
+const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+
+/**
+ * Prometheus metrics. No application or endpoint is a label: their number has no bound. Everything is counted
+ * as it happens, so a scrape costs no query but the cheap `store.stats`.
+ */
+export class Metrics implements EngineObserver {
+  readonly registry = new Registry();
+  readonly #accepted = this.#counter("posthaste_messages_accepted_total", "Messages stored and answered 2xx");
+  readonly #attempts = this.#counter(
+    "posthaste_attempts_total",
+    "Attempts by outcome (success, fail, interrupted) and class (2xx … 5xx, or why no response came)",
+    ["outcome", "class"],
+  );
+  readonly #leasesLost = this.#counter(
+    "posthaste_leases_lost_total",
+    "Attempts whose delivery had been taken over meanwhile",
+  );
+  readonly #disabled = this.#counter("posthaste_endpoints_disabled_total", "Endpoints disabled by us", [
+    "reason",
+  ]);
+  readonly #attemptSeconds = this.#histogram("posthaste_attempt_seconds", "Duration of attempts");
+  readonly #dispatchSeconds = this.#histogram(
+    "posthaste_dispatch_seconds",
+    "From a message's commit to the end of its first attempt's wait in a lane",
+  );
+  readonly #commitSeconds = this.#histogram("posthaste_commit_seconds", "Duration of group commits");
+  readonly #commitSize = this.#histogram(
+    "posthaste_commit_operations",
+    "Operations in one group commit",
+    BATCH_BUCKETS,
+  );
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry, prefix: "posthaste_" });
+  }
+
+  /** Adds what is read at the scrape. */
+  watch({ engine, store }: { engine: Engine; store: Store }): void {
+    const gauges = {
+      inFlight: this.#gauge("posthaste_in_flight", "Attempts in flight"),
+      queuedDeliveries: this.#gauge("posthaste_queued_deliveries", "Deliveries queued in memory"),
+      queuedBytes: this.#gauge("posthaste_queued_bytes", "Bytes of deliveries queued in memory"),
+      commitQueue: this.#gauge("posthaste_commit_queue", "Operations waiting for a commit"),
+      lanes: this.#gauge("posthaste_lanes", "Endpoints with a lane in memory"),
+      brokenLanes: this.#gauge("posthaste_broken_lanes", "Endpoints that are only probed"),
+    };
+    const due = this.#gauge("posthaste_due_deliveries", "Deliveries still owed");
+    const database = this.#gauge("posthaste_database_bytes", "Size of the database");
+    const wal = this.#gauge("posthaste_wal_bytes", "Size of what is not yet folded into the database");
+    const healthy = new Gauge({
+      name: "posthaste_healthy",
+      help: "1 while events can be accepted",
+      registers: [this.registry],
+      async collect() {
+        this.set((await engine.health()).ok ? 1 : 0);
+        const snapshot = engine.snapshot();
+        for (const [name, gauge] of Object.entries(gauges)) {
+          gauge.set(snapshot[name as keyof typeof gauges]);
+        }
+        const stats = await store.stats();
+        due.set(stats.dueDeliveries);
+        database.set(stats.databaseBytes);
+        wal.set(stats.walBytes);
+      },
+    });
+    healthy.set(0);
+  }
+
+  messagesAccepted(count: number): void {
+    this.#accepted.inc(count);
+  }
+
+  attemptEnded(event: Parameters<EngineObserver["attemptEnded"]>[0]): void {
+    const { outcome, statusCode, errorClass, durationMs, dispatchLatencyMs } = event;
+    const label = errorClass ?? `${Math.floor(statusCode / 100)}xx`;
+    this.#attempts.inc({ outcome, class: label });
+    this.#attemptSeconds.observe(durationMs / 1_000);
+    if (dispatchLatencyMs !== null) this.#dispatchSeconds.observe(dispatchLatencyMs / 1_000);
+  }
+
+  committed({ operations, durationMs }: { operations: number; durationMs: number }): void {
+    this.#commitSize.observe(operations);
+    this.#commitSeconds.observe(durationMs / 1_000);
+  }
+
+  leaseLost(): void {
+    this.#leasesLost.inc();
+  }
+
+  endpointDisabled(reason: string): void {
+    this.#disabled.inc({ reason });
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[] = []): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers: [this.registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: readonly number[] = LATENCY_BUCKETS_S): Histogram {
+    return new Histogram({ name, help, buckets: [...buckets], registers: [this.registry] });
+  }
+}

@@ -256,26 +256,29 @@ export class Scheduler {
     let started = 0;
     let turns = share.readyLanes.size + max;
     while (started < max && turns-- > 0 && this.#inFlight < IN_FLIGHT_MAX) {
-      const lane = share.readyLanes.shift();
-      if (!lane) break;
+      const lane = share.readyLanes.peek();
       const now = this.#now();
+      // It stays at the head while its application has to wait, so that lanes keep their turns.
+      if (!lane || this.#appMustWait(share, now)) break;
       const item = lane.queue.peek();
-      lane.ready = false;
       if (item === undefined || lane.waitMs(now) > 0) {
+        share.readyLanes.shift();
+        lane.ready = false;
         this.#wake(lane);
         continue;
       }
-      const proven = lane.breaker.provenAt(now);
-      const slot = proven || this.#unprovenInFlight < IN_FLIGHT_UNPROVEN_MAX;
       // A payload above the quantum goes out at once and is paid for over the turns that follow.
-      const paid = share.deficitBytes >= Math.min(item.bytes, FAIR_QUANTUM_BYTES);
-      if (!paid) this.#unpaid = true;
-      if (!slot || !paid || this.#appMustWait(share, now)) {
-        lane.ready = true;
+      if (share.deficitBytes < Math.min(item.bytes, FAIR_QUANTUM_BYTES)) {
+        this.#unpaid = true;
+        break;
+      }
+      share.readyLanes.shift();
+      const proven = lane.breaker.provenAt(now);
+      if (!proven && this.#unprovenInFlight >= IN_FLIGHT_UNPROVEN_MAX) {
         share.readyLanes.push(lane);
-        if (slot) break;
         continue;
       }
+      lane.ready = false;
       share.deficitBytes -= item.bytes;
       share.bucket?.take();
       this.#start(lane, proven);

@@ -7,7 +7,7 @@ import { creatorsDay, findEventType, readPersonFields, type ScenarioStep } from 
 import { Api } from "./api.ts";
 import { Receiver } from "./receiver.ts";
 import { formatTable } from "./table.ts";
-import { freePort, startServerProcess } from "./server-process.ts";
+import { freePort, ServerProcess } from "../e2e/testing/server-process.ts";
 
 const RETRY_SCHEDULE = "400ms,800ms,1600ms";
 /** Between two events: slow enough to read along. */
@@ -46,7 +46,8 @@ async function main(): Promise<void> {
     const attempts = await allSettled(api, destinations);
     report(destinations, attempts, receiver);
   } finally {
-    await server.stop();
+    await server.end();
+    await server.remove();
     receiver.close();
   }
 }

@@ -45,6 +45,14 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: SECOND_MS,
+  m: MINUTE_MS,
+  h: HOUR_MS,
+  d: DAY_MS,
+};
+
 interface Flag {
   readonly type: "string" | "boolean";
   readonly value: string;
@@ -203,14 +211,6 @@ function parseLogLevel(text: string): LogLevel {
   if (!level) throw new ConfigError(`--log-level is "${text}": write one of ${LOG_LEVELS.join(", ")}.`);
   return level;
 }
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: SECOND_MS,
-  m: MINUTE_MS,
-  h: HOUR_MS,
-  d: DAY_MS,
-};
 
 function parseSchedule(text: string | null): readonly number[] {
   if (text === null) return RETRY_SCHEDULE_MS;

@@ -1,0 +1,339 @@
+import { createVerifier } from "@posthaste/receiver";
+import { afterEach, expect, test } from "vitest";
+import { LANE_QUEUE_MAX } from "../domain/limits.ts";
+import { DAY_MS } from "../domain/time.ts";
+import { cleanUp, engineHarness, SECRET, START_MS } from "./testing/engine-harness.ts";
+
+afterEach(cleanUp);
+
+test("an accepted message is on disk, POSTed byte for byte, signed, and recorded", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({
+    headers: { "X-Shop": "ana", Authorization: "Bearer s3cret" },
+  });
+  const payload = '{ "amount": 12345678901234567890.10, "b":1,\n "a":"é" }';
+  const message = await harness.send({ payload });
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  const [post] = harness.posts;
+  expect(post).toMatchObject({ url: endpoint.url, body: payload, messageId: message.id });
+  expect(post?.headers["Authorization"]).toBe("Bearer s3cret");
+  const verified = createVerifier({ secrets: SECRET, now: () => START_MS }).verify({
+    headers: post?.headers ?? {},
+    body: payload,
+  });
+  await expect(verified).resolves.toMatchObject({ id: message.id });
+  const [attempt] = await harness.attempts(endpoint);
+  expect(attempt).toMatchObject({ status: "success", statusCode: 204, deliveryState: "succeeded" });
+  expect(attempt?.detail.requestHeaders).toMatchObject({ "X-Shop": "ana", Authorization: "[redacted]" });
+  expect(await harness.store.deliveries.listDue({ appId: message.appId, messageId: message.id })).toEqual([]);
+});
+
+test("only the endpoints that want a message get it, decided when it is accepted", async () => {
+  const harness = await engineHarness();
+  const all = await harness.addEndpoint();
+  const refunds = await harness.addEndpoint({ eventTypes: ["order.refunded"] });
+  const channel = await harness.addEndpoint({ channels: ["ana"] });
+  await harness.send();
+  await harness.send({ eventType: "order.refunded", channels: ["ana"] });
+  await harness.addEndpoint();
+  await harness.until(() => harness.posts.length === 4);
+  await harness.pass(1_000);
+  expect(harness.posts).toHaveLength(4);
+  const counts = await Promise.all([all, refunds, channel].map((one) => harness.attempts(one)));
+  expect(counts.map((list) => list.length)).toEqual([2, 1, 1]);
+});
+
+test("a failing delivery is tried on its schedule with the same id and a new timestamp, then stays failed", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [5_000, 60_000] });
+  const endpoint = await harness.addEndpoint();
+  harness.answer = () => 500;
+  const message = await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  await harness.pass(8_000);
+  await harness.until(() => harness.posts.length === 2);
+  await harness.pass(80_000);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 3);
+  await harness.pass(200_000);
+  expect(harness.posts.map(({ messageId }) => messageId)).toEqual([message.id, message.id, message.id]);
+  const waits = harness.posts.slice(1).map(({ at }, index) => at - (harness.posts[index]?.at ?? 0));
+  expect(waits[0]).toBeGreaterThanOrEqual(4_000);
+  expect(waits[0]).toBeLessThanOrEqual(6_500);
+  expect(waits[1]).toBeGreaterThanOrEqual(48_000);
+  expect(new Set(harness.posts.map(({ headers }) => headers["webhook-timestamp"])).size).toBe(3);
+  const attempts = await harness.attempts(endpoint);
+  expect(attempts.map(({ deliveryState }) => deliveryState)).toEqual(["pending", "pending", "failed"]);
+});
+
+test("Retry-After puts the next attempt off", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000, 1_000] });
+  const endpoint = await harness.addEndpoint();
+  harness.answer = () => ({ status: 503, headers: [["retry-after", "600"]] });
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  const [attempt] = await harness.attempts(endpoint);
+  expect(attempt?.nextAttemptAt).toBe((attempt?.timestamp ?? 0) + 600_000);
+});
+
+test("an endpoint's own schedule replaces the server's", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({ retryScheduleMs: [1_000] });
+  harness.answer = () => 500;
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  await harness.pass(3_000);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 2);
+  expect((await harness.attempts(endpoint)).at(-1)?.deliveryState).toBe("failed");
+});
+
+test("410 disables the endpoint, pauses what it is owed, and enabling it delivers that", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({ fifo: true });
+  let release = (_: number): void => {};
+  harness.answer = () => new Promise<number>((resolve) => (release = resolve));
+  const first = await harness.send();
+  const second = await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  release(410);
+  await harness.until(async () => (await harness.findEndpoint(endpoint.id))?.disabled === true);
+  expect(await harness.findEndpoint(endpoint.id)).toMatchObject({ disabledReason: "gone" });
+  await harness.until(async () => {
+    const due = await harness.store.deliveries.listDue({ appId: second.appId, messageId: second.id });
+    return due[0]?.state === "paused";
+  });
+  await harness.pass(2_000);
+  expect(harness.posts.map(({ messageId }) => messageId)).toEqual([first.id]);
+  harness.answer = () => 204;
+  await harness.updateEndpoint({ ...endpoint, disabled: false, disabledReason: null, disabledAt: null });
+  await harness.pass(2_000);
+  await harness.until(() => harness.posts.length === 2);
+  expect(harness.posts[1]?.messageId).toBe(second.id);
+});
+
+test("five days of nothing but failures disable an endpoint, with the reason in the store", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000, 1_000] });
+  const endpoint = await harness.addEndpoint({ failingSince: START_MS - 5 * DAY_MS });
+  harness.answer = () => "timeout";
+  await harness.send();
+  await harness.until(async () => (await harness.findEndpoint(endpoint.id))?.disabled === true);
+  expect(await harness.findEndpoint(endpoint.id)).toMatchObject({ disabledReason: "failing" });
+});
+
+test("a success ends the run of failures", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000] });
+  const endpoint = await harness.addEndpoint();
+  harness.answer = () => 500;
+  await harness.send();
+  await harness.until(async () => (await harness.findEndpoint(endpoint.id))?.failingSince !== null);
+  harness.answer = () => 204;
+  await harness.pass(2_000);
+  await harness.until(async () => (await harness.findEndpoint(endpoint.id))?.failingSince === null);
+});
+
+test("a FIFO endpoint gets its messages in order, a failing one holds back those behind it", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000, 1_000, 1_000] });
+  await harness.addEndpoint({ fifo: true });
+  let failures = 2;
+  harness.answer = () => (failures-- > 0 ? 500 : 204);
+  const sent: string[] = [];
+  for (let index = 0; index < 6; index++) sent.push((await harness.send()).id);
+  for (let round = 0; round < 40 && harness.posts.length < 8; round++) await harness.pass(250);
+  await harness.until(() => harness.posts.length === 8);
+  const order = harness.posts.map(({ messageId }) => messageId);
+  expect(order).toEqual([sent[0], sent[0], ...sent]);
+});
+
+test("FIFO order holds across memory, store and a restart", async () => {
+  const harness = await engineHarness();
+  await harness.addEndpoint({ fifo: true });
+  harness.answer = () => new Promise<number>(() => {});
+  const sent: string[] = [];
+  for (let batch = 0; batch < 4; batch++) {
+    const outcomes = await harness.accept(Array.from({ length: 50 }, () => ({})));
+    sent.push(...outcomes.flatMap((outcome) => ("message" in outcome ? [outcome.message.id] : [])));
+  }
+  const next = await harness.replaceEngine();
+  for (let round = 0; round < 400 && next.posts.length < 200; round++) await next.pass(50);
+  await next.until(() => next.posts.length === 200);
+  expect(next.posts.map(({ messageId }) => messageId)).toEqual(sent);
+});
+
+test("what does not fit into a lane waits in the store and is delivered from there", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint();
+  const count = LANE_QUEUE_MAX * 2 + 50;
+  for (let sent = 0; sent < count; sent += 50) {
+    await harness.accept(Array.from({ length: Math.min(50, count - sent) }, () => ({})));
+  }
+  for (let round = 0; round < 200 && harness.posts.length < count; round++) await harness.pass(50);
+  await harness.until(() => harness.posts.length === count);
+  expect(new Set(harness.posts.map(({ messageId }) => messageId)).size).toBe(count);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 250);
+});
+
+test("after a crash everything that was owed is sent, under the same ids", async () => {
+  const harness = await engineHarness();
+  await harness.addEndpoint();
+  harness.answer = () => new Promise<number>(() => {});
+  const sent = await Promise.all(Array.from({ length: 20 }, () => harness.send()));
+  await harness.until(() => harness.posts.length > 0);
+  const next = await harness.replaceEngine();
+  for (let round = 0; round < 40 && next.posts.length < 20; round++) await next.pass(250);
+  await next.until(() => next.posts.length === 20);
+  const ids = new Set(next.posts.map(({ messageId }) => messageId));
+  expect(ids).toEqual(new Set(sent.map(({ id }) => id)));
+});
+
+test("a zombie's late result changes nothing but history", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint();
+  let wakeZombie = (_: number): void => {};
+  harness.answer = () => new Promise<number>((resolve) => (wakeZombie = resolve));
+  const message = await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  // The second engine takes the lease over while the first still waits for its answer.
+  const key = { appId: message.appId, endpointId: endpoint.id, messageId: message.id };
+  await harness.store.deliveries.releaseLeases({
+    notHeldBy: "node_new",
+    now: START_MS,
+    after: null,
+    limit: 10,
+  });
+  const claimed = await harness.store.deliveries.claimDue({
+    leaseId: "node_new",
+    now: START_MS,
+    lanes: [{ ...key, limit: 1, fifo: false }],
+    limit: 1,
+    bytesMax: 1_000_000,
+  });
+  expect(claimed).toHaveLength(1);
+  wakeZombie(204);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  const due = await harness.store.deliveries.listDue({ appId: message.appId, messageId: message.id });
+  expect(due).toMatchObject([{ state: "sending", attempts: 0 }]);
+});
+
+test("a resend makes one more attempt: at once, by hand, without retries", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000] });
+  const endpoint = await harness.addEndpoint();
+  const message = await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  harness.answer = () => 500;
+  const key = { appId: message.appId, endpointId: endpoint.id, messageId: message.id };
+  await harness.engine.resend({ ...key, idempotency: undefined });
+  await harness.pass(500);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 2);
+  await harness.pass(5_000);
+  const attempts = await harness.attempts(endpoint);
+  expect(attempts.map(({ trigger, status }) => [trigger, status])).toEqual([
+    ["scheduled", "success"],
+    ["manual", "fail"],
+  ]);
+  expect(harness.posts.map(({ messageId }) => messageId)).toEqual([message.id, message.id]);
+});
+
+test("a resend to a disabled endpoint is refused", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({ disabled: true, disabledReason: "manual" });
+  const message = await harness.send();
+  const key = { appId: message.appId, endpointId: endpoint.id, messageId: message.id };
+  await expect(harness.engine.resend({ ...key, idempotency: undefined })).rejects.toMatchObject({
+    code: "endpoint_disabled",
+  });
+});
+
+test("the same idempotency key gets the same message, also while the first is in flight", async () => {
+  const harness = await engineHarness();
+  await harness.addEndpoint();
+  const outcomes = await Promise.all(Array.from({ length: 64 }, () => harness.accept([{}], "key-1")));
+  const later = await harness.accept([{}], "key-1");
+  const ids = [...outcomes, later].map(([outcome]) => outcome && "message" in outcome && outcome.message.id);
+  expect(new Set(ids).size).toBe(1);
+  expect([...outcomes, later].filter(([outcome]) => outcome?.kind === "accepted")).toHaveLength(1);
+  await harness.until(() => harness.posts.length === 1);
+  await harness.pass(1_000);
+  expect(harness.posts).toHaveLength(1);
+  expect(await harness.accept([{ payload: "{}" }], "key-1")).toEqual([
+    { kind: "conflict", reason: "idempotency_key" },
+  ]);
+});
+
+test("an event id is taken once per application", async () => {
+  const harness = await engineHarness();
+  await harness.send({ eventId: "order-1" });
+  expect(await harness.accept([{ eventId: "order-1" }])).toEqual([{ kind: "conflict", reason: "event_id" }]);
+});
+
+test("a graceful stop waits for what is in flight and loses nothing", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint();
+  let answer = (_: number): void => {};
+  harness.answer = () => new Promise<number>((resolve) => (answer = resolve));
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  const stopped = harness.engine.stop();
+  expect(await harness.engine.health()).toMatchObject({ ok: false });
+  await expect(harness.send()).rejects.toMatchObject({ code: "unavailable" });
+  answer(204);
+  await stopped;
+  expect(await harness.attempts(endpoint)).toMatchObject([{ status: "success" }]);
+});
+
+test("an attempt that a stop has to cut burns no retry and is sent by the next start", async () => {
+  const harness = await engineHarness({ drainTimeoutMs: 1_000 });
+  const endpoint = await harness.addEndpoint();
+  harness.answer = () => new Promise<number>(() => {});
+  const message = await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  const stopped = harness.engine.stop();
+  await harness.pass(1_500);
+  await stopped;
+  expect(await harness.attempts(endpoint)).toMatchObject([{ errorClass: "interrupted" }]);
+  const due = await harness.store.deliveries.listDue({ appId: message.appId, messageId: message.id });
+  expect(due).toMatchObject([{ attempts: 0, state: "pending" }]);
+  const next = await harness.replaceEngine();
+  await next.pass(1_000);
+  await next.until(() => next.posts.length === 1);
+});
+
+test("a deleted endpoint gets nothing more and what it was owed ends as canceled", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000, 1_000] });
+  const endpoint = await harness.addEndpoint();
+  harness.answer = () => 500;
+  const message = await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  await harness.store.endpoints.delete({ appId: endpoint.appId, id: endpoint.id });
+  await harness.engine.applicationChanged(endpoint.appId);
+  for (let round = 0; round < 8; round++) await harness.pass(10_000);
+  await harness.until(async () => {
+    const due = await harness.store.deliveries.listDue({ appId: message.appId, messageId: message.id });
+    return due.length === 0;
+  });
+  expect(harness.posts).toHaveLength(1);
+});
+
+test("a throttled endpoint is not sent more than its rate", async () => {
+  const harness = await engineHarness();
+  await harness.addEndpoint({ throttleRate: 5 });
+  await harness.accept(Array.from({ length: 40 }, () => ({})));
+  await harness.pass(4_000);
+  expect(harness.posts.length).toBeGreaterThanOrEqual(15);
+  expect(harness.posts.length).toBeLessThanOrEqual(22);
+});
+
+test("while a secret rotates both keys sign; after the grace only the new one", async () => {
+  const harness = await engineHarness();
+  const newKey = `whsec_${Buffer.alloc(32, 9).toString("base64")}`;
+  const endpoint = await harness.addEndpoint({
+    secrets: [
+      { key: newKey, expiresAt: null },
+      { key: SECRET, expiresAt: START_MS + 60_000 },
+    ],
+  });
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  await harness.pass(61_000);
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 2);
+  const signatures = harness.posts.map(({ headers }) => headers["webhook-signature"]?.split(" ").length);
+  expect(signatures).toEqual([2, 1]);
+});

@@ -1,0 +1,246 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Application } from "../../domain/application.ts";
+import type { Endpoint } from "../../domain/endpoint.ts";
+import type { Message } from "../../domain/message.ts";
+import type { Egress, EgressOutcome, EgressRequest } from "../../egress/egress.ts";
+import { type FakeRuntime, fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
+import { openSqliteStore } from "../../storage/sqlite/open.ts";
+import type { AttemptWithMessage, Store } from "../../storage/port.ts";
+import { createEngine } from "../create-engine.ts";
+import type { AcceptOutcome, Engine, NewMessage } from "../engine.ts";
+
+export const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+/** 2026-09-21; a whole second, so that timestamps in headers are easy to read. */
+export const START_MS = 1_790_000_000_000;
+
+/** What a scripted receiver answers: a status code, no answer, or an answer that comes when it is told to. */
+export type Answer = number | "timeout" | Promise<number> | { status: number; headers: [string, string][] };
+
+/** A post that left, as the receiver would have seen it. */
+export interface Post extends EgressRequest {
+  readonly at: number;
+  readonly messageId: string;
+}
+
+/** A real store and a real engine on a clock that the test moves; only the receiver is scripted. */
+export interface Harness {
+  readonly runtime: FakeRuntime;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly posts: Post[];
+  readonly application: Application;
+  /** What the receiver answers from now on. */
+  answer: (request: Post) => Answer;
+  addEndpoint(changes?: Partial<Endpoint>): Promise<Endpoint>;
+  updateEndpoint(endpoint: Endpoint): Promise<void>;
+  findEndpoint(id: string): Promise<Endpoint | undefined>;
+  send(changes?: Partial<NewMessage>): Promise<Message>;
+  accept(messages: readonly Partial<NewMessage>[], key?: string): Promise<AcceptOutcome[]>;
+  attempts(endpoint: Endpoint): Promise<AttemptWithMessage["attempt"][]>;
+  /** Moves the clock and lets the engine do what comes due meanwhile. */
+  pass(ms: number): Promise<void>;
+  /** Waits, in real time, until something holds; the clock stands still. */
+  until(condition: () => boolean | Promise<boolean>): Promise<void>;
+  /** Stops this engine without a word, as kill -9 would, and starts another on the same store. */
+  replaceEngine(): Promise<Harness>;
+}
+
+const cleanups: (() => Promise<void>)[] = [];
+
+/** For `afterEach`: stops engines, closes stores, removes files. */
+export async function cleanUp(): Promise<void> {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+}
+
+export async function engineHarness(
+  options: { retryScheduleMs?: readonly number[]; drainTimeoutMs?: number } = {},
+): Promise<Harness> {
+  const directory = mkdtempSync(join(tmpdir(), "posthaste-engine-"));
+  const store = await openSqliteStore({
+    directory,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  cleanups.push(async () => {
+    await store.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const runtime = fakeRuntime({ startMs: START_MS });
+  const environment = { id: runtime.ids.next("env_"), name: "live", retentionDays: 90, createdAt: START_MS };
+  await store.environments.ensure(environment, []);
+  const application: Application = {
+    id: runtime.ids.next("app_"),
+    environmentId: environment.id,
+    uid: "ana",
+    name: "Yoga with Ana",
+    throttleRate: null,
+    metadata: {},
+    createdAt: START_MS,
+    updatedAt: START_MS,
+  };
+  await store.applications.insert(application, {});
+  return startHarness({ runtime, store, application, options });
+}
+
+async function startHarness(parts: {
+  runtime: FakeRuntime;
+  store: Store;
+  application: Application;
+  options: { retryScheduleMs?: readonly number[]; drainTimeoutMs?: number };
+}): Promise<Harness> {
+  const { runtime, store, application, options } = parts;
+  const posts: Post[] = [];
+  let dead = false;
+  const egress: Egress = {
+    async post(request) {
+      const messageId = request.headers["webhook-id"] ?? "";
+      const post = { ...request, headers: { ...request.headers }, at: runtime.clock.now(), messageId };
+      posts.push(post);
+      const outcome = await outcomeOf(harness.answer(post), request.signal);
+      // A killed process never hears the answer.
+      return dead ? new Promise<never>(() => {}) : outcome;
+    },
+    close: async () => {},
+  };
+  const engine = createEngine({ store, egress, runtime, observer: SILENT, ...options });
+  cleanups.push(async () => {
+    if (dead) return;
+    harness.answer = () => 204;
+    await engine.stop();
+  });
+  const harness: Harness = {
+    runtime,
+    store,
+    engine,
+    posts,
+    application,
+    answer: () => 204,
+    async addEndpoint(changes = {}) {
+      const endpoint = newEndpoint(runtime.ids.next("ep_"), application.id, changes);
+      await store.endpoints.insert(endpoint, {});
+      await engine.applicationChanged(application.id);
+      return endpoint;
+    },
+    async updateEndpoint(endpoint) {
+      await store.endpoints.update(endpoint, {});
+      await engine.applicationChanged(application.id);
+    },
+    async findEndpoint(id) {
+      return (await store.endpoints.listAll(application.id)).find((endpoint) => endpoint.id === id);
+    },
+    async accept(messages, key) {
+      const routed = await engine.findApplication({ environmentId: application.environmentId, ref: "ana" });
+      if (!routed) throw new Error("the application is not there");
+      return engine.accept({
+        environmentId: application.environmentId,
+        application: routed,
+        messages: messages.map((changes) => ({ ...NEW_MESSAGE, ...changes })),
+        idempotency: key === undefined ? null : { scope: key, bodyHash: JSON.stringify(messages) },
+      });
+    },
+    async send(changes = {}) {
+      const [outcome] = await harness.accept([changes]);
+      if (outcome?.kind !== "accepted") throw new Error(`not accepted: ${JSON.stringify(outcome)}`);
+      return outcome.message;
+    },
+    async attempts({ appId, id: endpointId }) {
+      const page = { limit: 250, after: null, order: "ascending" as const };
+      const list = await store.history.listAttempts({
+        appId,
+        endpointId,
+        page,
+        withBody: true,
+        withMessage: false,
+      });
+      return list.map(({ attempt }) => attempt);
+    },
+    async pass(ms) {
+      const step = Math.max(1, Math.min(ms, 250));
+      for (let passed = 0; passed < ms; passed += step) {
+        await runtime.advance(Math.min(step, ms - passed));
+        await new Promise((resolve) => setTimeout(resolve, 3));
+      }
+    },
+    async until(condition) {
+      while (!(await condition())) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        await runtime.advance(0);
+      }
+    },
+    async replaceEngine() {
+      dead = true;
+      return startHarness(parts);
+    },
+  };
+  await engine.start();
+  return harness;
+}
+
+const NEW_MESSAGE: NewMessage = {
+  eventType: "order.completed",
+  eventId: null,
+  channels: null,
+  tags: null,
+  payload: '{"type":"order.completed"}',
+  payloadExpiresAt: null,
+};
+
+const SILENT = {
+  messagesAccepted() {},
+  attemptEnded() {},
+  committed() {},
+  leaseLost() {},
+  endpointDisabled() {},
+};
+
+async function outcomeOf(answer: Answer, signal: AbortSignal | undefined): Promise<EgressOutcome> {
+  const timings = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: 1, totalMs: 1, reused: true };
+  const failure = (errorClass: "timeout" | "interrupted"): EgressOutcome => ({
+    kind: "failure",
+    errorClass,
+    message: `It ended as ${errorClass}.`,
+    detail: "",
+    timings,
+  });
+  if (answer === "timeout") return failure("timeout");
+  if (answer instanceof Promise) {
+    const aborted = new Promise<"aborted">((resolve) =>
+      signal?.addEventListener("abort", () => resolve("aborted"), { once: true }),
+    );
+    const first = await Promise.race([answer, aborted]);
+    if (first === "aborted") return failure("interrupted");
+    return outcomeOf(first, signal);
+  }
+  const { status, headers } = typeof answer === "number" ? { status: answer, headers: [] } : answer;
+  const body = Buffer.from(`answered ${status}`);
+  return { kind: "response", statusCode: status, headers, body, truncated: false, timings };
+}
+
+function newEndpoint(id: string, appId: string, changes: Partial<Endpoint>): Endpoint {
+  return {
+    id,
+    appId,
+    uid: null,
+    url: "https://example.com/hook",
+    description: "",
+    throttleRate: null,
+    eventTypes: null,
+    channels: null,
+    disabled: false,
+    disabledReason: null,
+    disabledAt: null,
+    failingSince: null,
+    secrets: [{ key: SECRET, expiresAt: null }],
+    headers: {},
+    metadata: {},
+    fifo: false,
+    timeoutMs: null,
+    retryScheduleMs: null,
+    createdAt: START_MS,
+    updatedAt: START_MS,
+    ...changes,
+  };
+}

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { ConfigError, FLAGS, loadConfig, redactConfig, variableName } from "./config.ts";
+
+test("without flags or variables every setting has its documented default", () => {
+  expect(loadConfig([], {})).toMatchObject({
+    host: "127.0.0.1",
+    port: 8071,
+    data: "posthaste-data",
+    dev: false,
+    apiKey: null,
+    retryScheduleMs: [5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000],
+    retentionDays: 90,
+    logLevel: "info",
+  });
+  expect(FLAGS["retry-schedule"].default).toBe("5s,5m,30m,2h,5h,10h,10h");
+});
+
+test("every flag is an environment variable too, and the flag wins", () => {
+  const env = { POSTHASTE_PORT: "9000", POSTHASTE_RETRY_SCHEDULE: "1s, 250ms", POSTHASTE_DEV: "1" };
+  expect(loadConfig([], env)).toMatchObject({ port: 9_000, retryScheduleMs: [1_000, 250], dev: true });
+  expect(loadConfig(["--port", "9001"], env).port).toBe(9_001);
+  expect(variableName("retry-schedule")).toBe("POSTHASTE_RETRY_SCHEDULE");
+});
+
+test("development opens http and private networks; without it only https to the internet is open", () => {
+  expect(loadConfig(["--dev"], {}).egress).toMatchObject({ allowHttp: true, opensLoopback: true });
+  expect(loadConfig([], {}).egress).toMatchObject({ allowHttp: false, opensLoopback: false });
+});
+
+test("an operator's networks open those and nothing else", () => {
+  const { egress } = loadConfig(["--allow-networks", "10.20.0.0/16"], {});
+  expect(egress.networks).toHaveLength(1);
+  expect(egress.opensLoopback).toBe(false);
+});
+
+test.each([
+  [["--port", "-1"]],
+  [["--port", "1.5"]],
+  [["--retry-schedule", "5"]],
+  [["--retry-schedule", "8d"]],
+  [["--retry-schedule", Array(21).fill("1s").join()]],
+  [["--retention-days", "0"]],
+  [["--api-key", "phk_live_short"]],
+  [["--allow-networks", "localhost"]],
+  [["stray"]],
+])("%j is refused with a ConfigError", (args) => {
+  expect(() => loadConfig(args, {})).toThrow(ConfigError);
+});
+
+test("a switch variable is on or off, never a guess", () => {
+  expect(() => loadConfig([], { POSTHASTE_DEV: "maybe" })).toThrow("POSTHASTE_DEV");
+});
+
+test("what is printed at the start holds no key", () => {
+  const key = `phk_live_${"s".repeat(32)}`;
+  const printed = JSON.stringify(redactConfig(loadConfig(["--api-key", key], {})));
+  expect(printed).not.toContain("ssss");
+  expect(printed).toContain("[redacted]");
+});

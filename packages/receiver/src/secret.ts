@@ -4,7 +4,7 @@ import { WebhookUsageError } from "./errors.ts";
 /**
  * The three forms of a secret, as Standard Webhooks writes them:
  *
- *   whsec_ + base64 of 24–64 bytes             shared by sender and receiver (v1, HMAC-SHA256)
+ *   whsec_ + base64 of 24–75 bytes             shared by sender and receiver (v1, HMAC-SHA256)
  *   whsk_  + base64 of seed ‖ public key (64)  the sender's, never leaves it (v1a, ed25519)
  *   whpk_  + base64 of the public key (32)     the receiver's half (v1a, ed25519)
  *
@@ -15,7 +15,8 @@ const SIGNING_PREFIX = "whsk_";
 const PUBLIC_PREFIX = "whpk_";
 
 const MIN_SHARED_BYTES = 24;
-const MAX_SHARED_BYTES = 64;
+/** The standard says 64; Svix takes up to 75, and a receiver must not change to move over. */
+const MAX_SHARED_BYTES = 75;
 /** The seed and the public key are both this long. */
 export const ED25519_KEY_BYTES = 32;
 

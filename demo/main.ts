@@ -31,14 +31,9 @@ async function main(): Promise<void> {
   console.log(`\n  Posthaste demo — ${creatorsDay.title.toLowerCase()}: ${creatorsDay.description}\n`);
   const receiver = new Receiver();
   await receiver.listen();
-  const server = await startServerProcess([
-    "--dev",
-    "--log-level",
-    "error",
-    "--retry-schedule",
-    RETRY_SCHEDULE,
-  ]);
+  const server = new ServerProcess(["--dev", "--log-level", "error", "--retry-schedule", RETRY_SCHEDULE]);
   try {
+    await server.start();
     const api = new Api(server.url, server.key);
     const destinations = await setUp(api, receiver);
     await playTheDay(api);
@@ -55,7 +50,6 @@ async function main(): Promise<void> {
 async function setUp(api: Api, receiver: Receiver): Promise<Destination[]> {
   const applications = new Map(creatorsDay.steps.map(({ application }) => [application.uid, application]));
   for (const application of applications.values()) await api.post("/app", application);
-  const [first = "", second = ""] = applications.keys();
   const destinations: Destination[] = [];
   const add = async (kind: Destination["kind"], appUid: string, settings: object): Promise<void> => {
     const name = `${kind}-${appUid}`;
@@ -69,8 +63,8 @@ async function setUp(api: Api, receiver: Receiver): Promise<Destination[]> {
     destinations.push({ name, kind, appUid, endpointId: id });
   };
   for (const uid of applications.keys()) await add("healthy", uid, { description: "the creator's own site" });
-  await add("flaky", first, { description: "answers 500 to every second event at first" });
-  await add("dead", second, {
+  await add("flaky", "mira-yoga", { description: "answers 500 to every second event at first" });
+  await add("dead", "light-and-lens", {
     description: "nothing listens there",
     url: `http://127.0.0.1:${await freePort()}/hook`,
     eventTypes: ["order.refunded", "chargeback.received"],
@@ -82,7 +76,7 @@ async function playTheDay(api: Api): Promise<void> {
   for (const step of creatorsDay.steps) {
     const { application, eventType, payload, channels } = step;
     await api.post(`/app/${application.uid}/msg`, { eventType, payload, ...(channels ? { channels } : {}) });
-    console.log(`  ${clock(step)}  ${application.name.padEnd(18)} ${eventType.padEnd(26)} ${sentence(step)}`);
+    console.log(`  ${clock(step)}  ${application.name.padEnd(22)} ${eventType.padEnd(26)} ${sentence(step)}`);
     await pause(PACE_MS);
   }
 }

@@ -1,3 +1,6 @@
+/** How much of a reply's body is kept with the attempt. */
+export const RESPONSE_BODY_MAX_BYTES = 16_384;
+
 /** What the engine needs of the outside world: POST these bytes there, within a deadline, safely. */
 export interface Egress {
   /**

@@ -6,8 +6,8 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { AcceptedMessage, AcceptResult, NewDelivery } from "../storage/port.ts";
 import type { Committer } from "./committer.ts";
 import type { AcceptOutcome, AcceptRequest, NewMessage } from "./engine.ts";
-import type { Lane } from "./lanes/lane.ts";
-import type { Scheduler } from "./lanes/scheduler.ts";
+import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 
 /** What one queued delivery takes beside its payload: ids, bookkeeping, object headers. */
 const DELIVERY_OVERHEAD_BYTES = 512;
@@ -34,14 +34,14 @@ export function deliveryBytes(payload: string | null): number {
 export class Acceptor {
   readonly #runtime: Runtime;
   readonly #committer: Committer;
-  readonly #scheduler: Scheduler;
+  readonly #dispatcher: Dispatcher;
   readonly #leaseId: string;
   #closed = false;
 
-  constructor(options: { runtime: Runtime; committer: Committer; scheduler: Scheduler; leaseId: string }) {
+  constructor(options: { runtime: Runtime; committer: Committer; dispatcher: Dispatcher; leaseId: string }) {
     this.#runtime = options.runtime;
     this.#committer = options.committer;
-    this.#scheduler = options.scheduler;
+    this.#dispatcher = options.dispatcher;
     this.#leaseId = options.leaseId;
   }
 
@@ -75,8 +75,8 @@ export class Acceptor {
     const deliveries: NewDelivery[] = [];
     for (const endpoint of endpoints) {
       if (!wants(endpoint, message)) continue;
-      const lane = this.#scheduler.laneOf(application, endpoint);
-      const leased = this.#scheduler.reserve(lane, bytes);
+      const lane = this.#dispatcher.scheduler.laneOf(application, endpoint);
+      const leased = this.#dispatcher.scheduler.reserve(lane, bytes);
       deliveries.push({ endpointId: endpoint.id, leased });
       if (leased) reserved.push(lane);
       else {
@@ -125,26 +125,25 @@ export class Acceptor {
   #release({ accepted, reserved, spilled, bytes }: Plan, committedAt: number): void {
     const { appId, id: messageId, eventType, payload } = accepted.message;
     for (const lane of reserved) {
-      this.#scheduler.enqueueReserved(lane, {
-        delivery: {
-          appId,
-          endpointId: lane.endpoint.id,
-          messageId,
-          attempts: 0,
-          trigger: "scheduled",
-          once: false,
-        },
-        eventType,
-        payload,
-        bytes,
-        committedAt,
-      });
+      const key = { appId, endpointId: lane.endpoint.id, messageId };
+      const delivery = { ...key, attempts: 0, trigger: "scheduled" as const, once: false };
+      this.#enqueue(lane, { delivery, eventType, payload, bytes, committedAt });
     }
     for (const lane of spilled) lane.spilling -= 1;
   }
 
+  /** Unless its lane closed while the commit was under way: then it waits in the store like the others. */
+  #enqueue(lane: Lane, item: QueuedDelivery): void {
+    const { scheduler } = this.#dispatcher;
+    const removed = scheduler.find(lane.endpoint.id) !== lane;
+    const behind = lane.endpoint.fifo && lane.spilled;
+    if (!removed && !behind && !lane.endpoint.disabled) return scheduler.enqueueReserved(lane, item);
+    scheduler.unreserve(lane, item.bytes);
+    this.#dispatcher.handBack(lane, [item], lane.endpoint.disabled ? "paused" : "due");
+  }
+
   #cancel({ reserved, spilled, bytes }: Plan): void {
-    for (const lane of reserved) this.#scheduler.unreserve(lane, bytes);
+    for (const lane of reserved) this.#dispatcher.scheduler.unreserve(lane, bytes);
     for (const lane of spilled) lane.spilling -= 1;
   }
 }

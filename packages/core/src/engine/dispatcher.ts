@@ -135,6 +135,8 @@ export class Dispatcher {
     } else {
       this.#committer.settle(settled, () => this.#announce(lane, change));
     }
+    // Behind the settle that disables it: the store pauses only what is owed to a disabled endpoint.
+    if (lane.endpoint.disabled) this.handBack(lane, this.scheduler.evict(lane), "paused");
   }
 
   #announce(lane: Lane, change: EndpointChange): void {
@@ -168,7 +170,6 @@ export class Dispatcher {
     }
     const { reason: disabledReason, at: disabledAt } = change;
     lane.endpoint = { ...lane.endpoint, disabled: true, disabledReason, disabledAt };
-    this.handBack(lane, this.scheduler.evict(lane), "paused");
   }
 
   /** The payload's own retention ran out before the delivery could be made. */

@@ -7,7 +7,7 @@ import type { Message } from "../../domain/message.ts";
 import type { Egress, EgressOutcome, EgressRequest } from "../../egress/egress.ts";
 import { type FakeRuntime, fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
 import { openSqliteStore } from "../../storage/sqlite/open.ts";
-import type { AttemptWithMessage, Store } from "../../storage/port.ts";
+import type { AttemptWithMessage, DeliveryStore, Store } from "../../storage/port.ts";
 import { createEngine } from "../create-engine.ts";
 import type { AcceptOutcome, Engine, NewMessage } from "../engine.ts";
 
@@ -105,7 +105,16 @@ async function startHarness(parts: {
     },
     close: async () => {},
   };
-  const engine = createEngine({ store, egress, runtime, observer: SILENT, ...options });
+  const engine = createEngine({
+    store: withDeliveries(
+      store,
+      untilDead(store.deliveries, () => dead),
+    ),
+    egress,
+    runtime,
+    observer: SILENT,
+    ...options,
+  });
   cleanups.push(async () => {
     if (dead) return;
     harness.answer = () => 204;
@@ -187,6 +196,33 @@ const NEW_MESSAGE: NewMessage = {
   payload: '{"type":"order.completed"}',
   payloadExpiresAt: null,
 };
+
+/** The same store but for its deliveries. */
+function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
+  return {
+    deliveries,
+    environments: store.environments,
+    applications: store.applications,
+    endpoints: store.endpoints,
+    eventTypes: store.eventTypes,
+    history: store.history,
+    health: () => store.health(),
+    stats: () => store.stats(),
+    close: () => store.close(),
+  };
+}
+
+/** The store as a process sees it that is killed at some time: from then on nothing it asks is ever done. */
+function untilDead(deliveries: DeliveryStore, isDead: () => boolean): DeliveryStore {
+  return new Proxy(deliveries, {
+    get(target, name) {
+      const operation: unknown = Reflect.get(target, name);
+      if (typeof operation !== "function") return operation;
+      return (...args: unknown[]): unknown =>
+        isDead() ? new Promise<never>(() => {}) : Reflect.apply(operation, target, args);
+    },
+  });
+}
 
 const SILENT = {
   messagesAccepted() {},

@@ -1,0 +1,125 @@
+import type { Machine } from "./machine.ts";
+import { median } from "./median.ts";
+import type { SubjectName } from "./options.ts";
+import type { Round } from "./round.ts";
+import type { GrowthResult } from "./scenarios/growth.ts";
+import type { NeighbourResult } from "./scenarios/neighbour.ts";
+import type { PendingResult } from "./scenarios/pending.ts";
+
+/** One line of the table: each figure is the median over the rounds. */
+export interface Row extends Omit<Round, "deliveredMs" | "acceptedMs"> {
+  readonly subject: SubjectName;
+  readonly deliveredP50Ms: number;
+  readonly deliveredP99Ms: number;
+  readonly acceptedP50Ms: number;
+  readonly acceptedP99Ms: number;
+  readonly rounds: readonly Round[];
+}
+
+export interface Scenarios {
+  pending?: PendingResult;
+  neighbour?: NeighbourResult;
+  growth?: GrowthResult;
+}
+
+export interface Bar {
+  readonly name: string;
+  readonly wanted: string;
+  readonly value: string;
+  readonly met: boolean;
+}
+
+export interface Results {
+  readonly machine: Machine;
+  readonly rows: readonly Row[];
+  /** Posthaste, one message a request, over the other: delivered events per second of the same run. */
+  readonly ratios: { readonly relay: number | null; readonly bullmq: number | null };
+  readonly scenarios: Scenarios;
+  readonly bars: readonly Bar[];
+  /** What was not measured, and why. */
+  readonly notes: readonly string[];
+}
+
+export function toRow(subject: SubjectName, rounds: readonly Round[]): Row {
+  const of = (figure: (round: Round) => number): number => median(rounds.map(figure));
+  return {
+    subject,
+    eventsPerSecond: of((round) => round.eventsPerSecond),
+    cpuMicrosPerEvent: of((round) => round.cpuMicrosPerEvent),
+    benchCpuMicrosPerEvent: of((round) => round.benchCpuMicrosPerEvent),
+    halfRate: of((round) => round.halfRate),
+    deliveredP50Ms: of((round) => round.deliveredMs.p50),
+    deliveredP99Ms: of((round) => round.deliveredMs.p99),
+    acceptedP50Ms: of((round) => round.acceptedMs.p50),
+    acceptedP99Ms: of((round) => round.acceptedMs.p99),
+    peakRssBytes: Math.max(...rounds.map((round) => round.peakRssBytes)),
+    refused: rounds.reduce((sum, round) => sum + round.refused, 0),
+    duplicates: rounds.reduce((sum, round) => sum + round.duplicates, 0),
+    rounds,
+  };
+}
+
+export function ratiosOf(rows: readonly Row[]): Results["ratios"] {
+  const rateOf = (subject: SubjectName): number | undefined =>
+    rows.find((row) => row.subject === subject)?.eventsPerSecond;
+  const posthaste = rateOf("posthaste");
+  const over = (other: number | undefined): number | null =>
+    posthaste === undefined || other === undefined ? null : posthaste / other;
+  return { relay: over(rateOf("relay")), bullmq: over(rateOf("bullmq")) };
+}
+
+export function barsOf(rows: readonly Row[], ratios: Results["ratios"], scenarios: Scenarios): Bar[] {
+  const bars: Bar[] = [];
+  const bar = (name: string, value: number | null | undefined, wanted: Limit): void => {
+    if (value === null || value === undefined) return;
+    bars.push({ name, wanted: wanted.text, value: wanted.show(value), met: wanted.holds(value) });
+  };
+  const { pending, neighbour, growth } = scenarios;
+  const half = rows.find((row) => row.subject === "posthaste");
+  bar("events/s over the relay", ratios.relay, atLeast(0.6));
+  bar("events/s over BullMQ", ratios.bullmq, atLeast(2.5));
+  bar("accept→delivered p99 at half load", half?.deliveredP99Ms, below(50, "ms"));
+  bar(`memory with ${pending?.pending ?? 0} pending`, megabytes(pending?.peakRssBytes), below(400, "MB"));
+  bar("first delivery after a kill -9", seconds(pending?.firstDeliveryMs), below(5, "s"));
+  bar("steady rate after a kill -9", seconds(pending?.steadyMs), below(5, "s"));
+  bar("rate of the healthy half beside a hanging half", neighbour?.rateRatio, atLeast(0.9));
+  bar("p99 of the healthy half beside a hanging half", neighbour?.p99Ratio, below(2, "×"));
+  bar(
+    `cost per event at ${growth?.large.stored ?? 0} stored messages`,
+    growth?.costRatio,
+    within(0.85, 1.15),
+  );
+  return bars;
+}
+
+interface Limit {
+  readonly text: string;
+  readonly holds: (value: number) => boolean;
+  readonly show: (value: number) => string;
+}
+
+const times = (value: number): string => `${value.toFixed(2)} ×`;
+
+function atLeast(least: number): Limit {
+  return { text: `≥ ${least} ×`, holds: (value) => value >= least, show: times };
+}
+
+function within(low: number, high: number): Limit {
+  return { text: `${low}–${high} ×`, holds: (value) => value >= low && value <= high, show: times };
+}
+
+function below(most: number, unit: string): Limit {
+  return {
+    text: `< ${most} ${unit}`,
+    holds: (value) => value < most,
+    show: (value) => `${value.toFixed(value < 10 ? 2 : 0)} ${unit}`,
+  };
+}
+
+function megabytes(bytes: number | undefined): number | undefined {
+  return bytes === undefined ? undefined : bytes / 1e6;
+}
+
+function seconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
+}

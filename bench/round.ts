@@ -1,0 +1,76 @@
+import type { Bench } from "./bench.ts";
+import { sleep } from "./clock.ts";
+import type { Quantiles } from "./histogram.ts";
+import { APPLICATIONS, type Options, type SubjectName } from "./options.ts";
+import { cpuMicros, peakRssBytes } from "./process-usage.ts";
+import { startBullmq } from "./subjects/bullmq.ts";
+import { startPosthaste } from "./subjects/posthaste.ts";
+import { startRelay } from "./subjects/relay.ts";
+import type { Subject, SubjectOptions } from "./subjects/subject.ts";
+
+/** One subject, one round: everything the table says of it. */
+export interface Round {
+  readonly eventsPerSecond: number;
+  readonly cpuMicrosPerEvent: number;
+  /** CPU of sink and generator together, which share the machine with the subject. */
+  readonly benchCpuMicrosPerEvent: number;
+  readonly halfRate: number;
+  /** At half the rate, from sent to received. */
+  readonly deliveredMs: Quantiles;
+  /** At half the rate, from sent to its 2xx. */
+  readonly acceptedMs: Quantiles;
+  readonly peakRssBytes: number;
+  readonly refused: number;
+  readonly duplicates: number;
+}
+
+interface Plan {
+  readonly start: (options: SubjectOptions) => Promise<Subject>;
+  readonly batched: boolean;
+  /** Events are so many of the options', so that each subject's part takes about as long. */
+  readonly share: number;
+}
+
+const PLANS: Readonly<Record<SubjectName, Plan>> = {
+  posthaste: { start: startPosthaste, batched: false, share: 1 },
+  "posthaste-batch": { start: startPosthaste, batched: true, share: 1 },
+  relay: { start: startRelay, batched: false, share: 1.25 },
+  bullmq: { start: startBullmq, batched: false, share: 0.4 },
+};
+
+/** Lets what follows a delivery, such as recording it, be counted too. */
+const SETTLE_MS = 300;
+
+export async function measureRound(bench: Bench, name: SubjectName, options: Options): Promise<Round> {
+  const { start, batched, share } = PLANS[name];
+  const endpointUrls = await bench.endpointUrls(APPLICATIONS);
+  await bench.sink.ask("behave", { hangFrom: null });
+  const subject = await start({ endpointUrls, dataDir: options.dataDir });
+  try {
+    const always = { applications: APPLICATIONS, batched, untilDelivered: true };
+    const warmUp = await bench.send(subject, { ...always, events: options.warmUpEvents * share, rate: null });
+    await sleep(SETTLE_MS);
+    const cpuBefore = cpuMicros(subject.pids());
+    const benchCpuBefore = cpuMicros(bench.pids());
+    const full = await bench.send(subject, { ...always, events: options.measuredEvents * share, rate: null });
+    await sleep(SETTLE_MS);
+    const cpu = cpuMicros(subject.pids()) - cpuBefore;
+    const benchCpu = cpuMicros(bench.pids()) - benchCpuBefore;
+    const rate = full.eventsPerSecond / 2;
+    const half = await bench.send(subject, { ...always, events: (rate * options.halfLoadMs) / 1000, rate });
+    await subject.checkRecorded(warmUp.sink.distinct + full.sink.distinct + half.sink.distinct);
+    return {
+      eventsPerSecond: full.eventsPerSecond,
+      cpuMicrosPerEvent: cpu / full.sink.distinct,
+      benchCpuMicrosPerEvent: benchCpu / full.sink.distinct,
+      halfRate: rate,
+      deliveredMs: half.sink.latencyMs,
+      acceptedMs: half.load.acceptMs,
+      peakRssBytes: peakRssBytes(subject.pids()),
+      refused: warmUp.load.refused + full.load.refused + half.load.refused,
+      duplicates: warmUp.sink.duplicates + full.sink.duplicates + half.sink.duplicates,
+    };
+  } finally {
+    await subject.stop();
+  }
+}

@@ -1,0 +1,13 @@
+export { type DataOf, type EventTypeName, eventTypes, findEventType, type PayloadOf } from "./catalog.ts";
+export { type CatalogEventType, type EventGroupName, eventGroups, type EventPayload } from "./event-type.ts";
+export type { Certificate, Course, Enrollment, Lesson, Milestone } from "./nouns/course.ts";
+export type { Customer, Segment } from "./nouns/customer.ts";
+export type { Money } from "./nouns/money.ts";
+export type { Chargeback, Order, Payment, Refund } from "./nouns/order.ts";
+export type { Product } from "./nouns/product.ts";
+export type { Subscription, Trial } from "./nouns/subscription.ts";
+export { type PersonField, type PersonFormat, type PersonValue, readPersonFields } from "./person-fields.ts";
+export type { JsonSchema } from "./schema.ts";
+export { creatorsDay } from "./scenarios/creators-day/creators-day.ts";
+export type { Scenario, ScenarioApplication, ScenarioStep, ScenarioStepOf } from "./scenarios/scenario.ts";
+export { findScenario, scenarios } from "./scenarios/scenarios.ts";

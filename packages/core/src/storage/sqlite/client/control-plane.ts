@@ -1,0 +1,81 @@
+import type {
+  ApplicationStore,
+  EndpointStore,
+  EnvironmentStore,
+  EventTypeStore,
+  InsertResult,
+} from "../../port.ts";
+import { toApplication, toApplicationRow } from "../rows/application.ts";
+import { toEndpoint, toEndpointRow } from "../rows/endpoint.ts";
+import { toApiKey, toApiKeyRow, toEnvironment, toEnvironmentRow } from "../rows/environment.ts";
+import { toEventType, toEventTypeRow } from "../rows/event-type.ts";
+import type { Threads } from "./deliveries.ts";
+
+export function environmentStore({ writer, reader }: Threads): EnvironmentStore {
+  return {
+    async ensure(environment, eventTypes) {
+      const row = toEnvironmentRow(environment);
+      return toEnvironment(
+        await writer.call("ensureEnvironment", { row, eventTypes: eventTypes.map(toEventTypeRow) }),
+      );
+    },
+    list: async () => (await reader.call("listEnvironments")).map(toEnvironment),
+    insertApiKey: (key) => writer.call("insertApiKey", toApiKeyRow(key)),
+    findApiKey: async (hash) => orNull(await reader.call("findApiKey", hash), toApiKey),
+    hasApiKey: (environmentId) => reader.call("hasApiKey", environmentId),
+    findAnswer: (query) => reader.call("findAnswer", query),
+  };
+}
+
+export function applicationStore({ writer, reader }: Threads): ApplicationStore {
+  return {
+    async insert(application, { idempotency: answer }) {
+      const row = toApplicationRow(application);
+      return insertResult(await writer.call("insertApplication", { row, answer }), toApplication);
+    },
+    find: async (query) => orNull(await reader.call("findApplication", query), toApplication),
+    findById: async (id) => orNull(await reader.call("findApplicationById", id), toApplication),
+    list: async (query) => (await reader.call("listApplications", query)).map(toApplication),
+    update: (application) => writer.call("updateApplication", toApplicationRow(application)),
+    delete: (query) => writer.call("deleteApplication", query),
+  };
+}
+
+export function endpointStore({ writer, reader }: Threads): EndpointStore {
+  return {
+    async insert(endpoint, { idempotency: answer }) {
+      const row = toEndpointRow(endpoint);
+      return insertResult(await writer.call("insertEndpoint", { row, answer }), toEndpoint);
+    },
+    listAll: async (appId) => (await reader.call("listAllEndpoints", appId)).map(toEndpoint),
+    list: async (query) => (await reader.call("listEndpoints", query)).map(toEndpoint),
+    update: (endpoint, { idempotency: answer }) =>
+      writer.call("updateEndpoint", { row: toEndpointRow(endpoint), answer }),
+    delete: (query) => writer.call("deleteEndpoint", query),
+  };
+}
+
+export function eventTypeStore({ writer, reader }: Threads): EventTypeStore {
+  return {
+    async insert(eventType, { idempotency: answer }) {
+      const row = toEventTypeRow(eventType);
+      return insertResult(await writer.call("insertEventType", { row, answer }), toEventType);
+    },
+    find: async (query) => orNull(await reader.call("findEventType", query), toEventType),
+    findMissing: (query) => reader.call("findMissingEventTypes", query),
+    list: async (query) => (await reader.call("listEventTypes", query)).map(toEventType),
+    update: (eventType) => writer.call("updateEventType", toEventTypeRow(eventType)),
+    delete: (query) => writer.call("deleteEventType", query),
+  };
+}
+
+function insertResult<Row, Entity>(
+  existing: Row | null,
+  toEntity: (row: Row) => Entity,
+): InsertResult<Entity> {
+  return existing === null ? { kind: "inserted" } : { kind: "conflict", existing: toEntity(existing) };
+}
+
+function orNull<Row, Entity>(row: Row | null, toEntity: (row: Row) => Entity): Entity | null {
+  return row === null ? null : toEntity(row);
+}

@@ -1,0 +1,47 @@
+import type { AttemptWithMessage, HistoryStore, Page } from "../../port.ts";
+import type { AttemptListRow } from "../reader/attempts.ts";
+import type { Step } from "../reader/scan.ts";
+import { toAttempt } from "../rows/attempt.ts";
+import { toMessage } from "../rows/message.ts";
+import type { Threads } from "./deliveries.ts";
+import { Pruner } from "./pruner.ts";
+
+export function historyStore({ writer, reader }: Threads): HistoryStore {
+  const pruner = new Pruner({ writer, reader });
+  return {
+    async findMessage(query) {
+      const row = await reader.call("findMessage", query);
+      return row === null ? null : toMessage(row);
+    },
+    async listMessages(query) {
+      const rows = await collect(query.page, (page) => reader.call("listMessages", { ...query, page }));
+      return rows.map(toMessage);
+    },
+    async findAttempt(query) {
+      const row = await reader.call("findAttempt", query);
+      return row === null ? null : toAttempt(row);
+    },
+    async listAttempts(query) {
+      const rows = await collect(query.page, (page) => reader.call("listAttempts", { ...query, page }));
+      return rows.map(toAttemptWithMessage);
+    },
+    prune: (request) => pruner.prune(request),
+    cancelOrphans: (request) => writer.call("cancelOrphans", request),
+  };
+}
+
+/** Takes steps until the page is full or there is nothing more to look at. */
+async function collect<Row>(page: Page, step: (page: Page) => Promise<Step<Row>>): Promise<Row[]> {
+  const rows: Row[] = [];
+  let after = page.after;
+  do {
+    const found: Step<Row> = await step({ ...page, after, limit: page.limit - rows.length });
+    rows.push(...found.rows);
+    after = found.after;
+  } while (after !== null && rows.length < page.limit);
+  return rows;
+}
+
+function toAttemptWithMessage([attempt, message]: AttemptListRow): AttemptWithMessage {
+  return { attempt: toAttempt(attempt), message: message === null ? null : toMessage(message) };
+}

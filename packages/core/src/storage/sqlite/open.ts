@@ -1,0 +1,127 @@
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Health } from "../../domain/health.ts";
+import type { Store, StoreStats } from "../port.ts";
+import { applicationStore, endpointStore, environmentStore, eventTypeStore } from "./client/control-plane.ts";
+import { deliveryStore, type Threads } from "./client/deliveries.ts";
+import { historyStore } from "./client/history.ts";
+import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
+import type { Reader } from "./reader/reader.ts";
+import { StoreThread } from "./thread.ts";
+import type { Writer } from "./writer/writer.ts";
+
+/** Space kept aside for what must still be written when the disk is full: some ten thousand attempts. */
+export const RESERVE_BYTES = 64 * 1_048_576;
+
+export interface SqliteStoreOptions {
+  /** Created if missing, readable by its owner only. One process at a time may use it. */
+  readonly directory: string;
+  /** Called once when nothing can be stored any more; the process should end with an error. */
+  readonly onFatal?: (error: Error) => void;
+  /** The most the database file may grow to; as long as the disk has room by default. */
+  readonly databaseBytesMax?: number;
+  readonly reserveBytes?: number;
+}
+
+/** Opens the store of a directory: a thread that writes, a thread that reads, one SQLite database. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { directory, onFatal } = options;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const files: WorkerFiles = {
+    database: join(directory, DATABASE_FILE),
+    lock: join(directory, LOCK_FILE),
+    reserve: join(directory, RESERVE_FILE),
+    reserveBytes: options.reserveBytes ?? RESERVE_BYTES,
+    databaseBytesMax: options.databaseBytesMax ?? null,
+  };
+  const fatal = new FatalSwitch(onFatal);
+  // The writer first: it takes the lock, makes the file and brings its schema up to date.
+  const writer = await StoreThread.start<Writer>({ role: "writer", files }, (error) => fatal.trip(error));
+  try {
+    const reader = await StoreThread.start<Reader>({ role: "reader", files }, (error) => fatal.trip(error));
+    const threads = { writer, reader };
+    fatal.guard(threads);
+    return new SqliteStore(threads, { files, fatal });
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+/** Once one thread has failed, the other stops as well and the owner is told, once. */
+class FatalSwitch {
+  readonly #onFatal: ((error: Error) => void) | undefined;
+  #threads: Threads | null = null;
+  #error: Error | null = null;
+
+  constructor(onFatal: ((error: Error) => void) | undefined) {
+    this.#onFatal = onFatal;
+  }
+
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  guard(threads: Threads): void {
+    this.#threads = threads;
+    if (this.#error !== null) this.#abandon(this.#error);
+  }
+
+  trip(error: Error): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    this.#abandon(error);
+    this.#onFatal?.(error);
+  }
+
+  #abandon(error: Error): void {
+    void this.#threads?.writer.abandon(error);
+    void this.#threads?.reader.abandon(error);
+  }
+}
+
+class SqliteStore implements Store {
+  readonly deliveries;
+  readonly environments;
+  readonly applications;
+  readonly endpoints;
+  readonly eventTypes;
+  readonly history;
+  readonly #threads: Threads;
+  readonly #files: WorkerFiles;
+  readonly #fatal: FatalSwitch;
+
+  constructor(threads: Threads, { files, fatal }: { files: WorkerFiles; fatal: FatalSwitch }) {
+    this.#threads = threads;
+    this.#files = files;
+    this.#fatal = fatal;
+    this.deliveries = deliveryStore(threads);
+    this.environments = environmentStore(threads);
+    this.applications = applicationStore(threads);
+    this.endpoints = endpointStore(threads);
+    this.eventTypes = eventTypeStore(threads);
+    this.history = historyStore(threads);
+  }
+
+  async health(): Promise<Health> {
+    const { error } = this.#fatal;
+    if (error !== null) return { ok: false, reason: `The store has stopped: ${error.message}` };
+    return this.#threads.writer.call("health");
+  }
+
+  async stats(): Promise<StoreStats> {
+    const [databaseBytes, dueDeliveries, wal] = await Promise.all([
+      this.#threads.reader.call("databaseBytes"),
+      this.#threads.writer.call("dueDeliveries"),
+      stat(`${this.#files.database}-wal`).catch(() => ({ size: 0 })),
+    ]);
+    return { databaseBytes, walBytes: wal.size, dueDeliveries };
+  }
+
+  async close(): Promise<void> {
+    if (this.#fatal.error !== null) return;
+    // The writer last: it folds the write-ahead log into the database once nobody reads any more.
+    await this.#threads.reader.close();
+    await this.#threads.writer.close();
+  }
+}

@@ -1,0 +1,115 @@
+import type { DatabaseSync } from "node:sqlite";
+import { IDEMPOTENCY_TTL_MS } from "../../../domain/limits.ts";
+import type { IdempotentAnswer, Page } from "../../port.ts";
+import { APPLICATION_COLUMNS, type ApplicationRow } from "../rows/application.ts";
+import { ENDPOINT_COLUMNS, type EndpointRow } from "../rows/endpoint.ts";
+import {
+  API_KEY_COLUMNS,
+  type ApiKeyRow,
+  ENVIRONMENT_COLUMNS,
+  type EnvironmentRow,
+} from "../rows/environment.ts";
+import { EVENT_TYPE_COLUMNS, type EventTypeRow } from "../rows/event-type.ts";
+import { query, type Query, type Row } from "../values.ts";
+
+type AnswerRow = [
+  scope: string,
+  bodyHash: string,
+  createdAt: number,
+  statusCode: number | null,
+  body: string | null,
+];
+
+/** Reads of everything that is configured rather than sent. */
+export function controlPlaneReads(db: DatabaseSync) {
+  return {
+    ...environmentReads(db),
+    ...applicationReads(db),
+    ...endpointReads(db),
+    ...eventTypeReads(db),
+  };
+}
+
+function environmentReads(db: DatabaseSync) {
+  const list = query<EnvironmentRow>(db, `SELECT ${ENVIRONMENT_COLUMNS} FROM environment ORDER BY id`);
+  const findKey = query<ApiKeyRow>(db, `SELECT ${API_KEY_COLUMNS} FROM api_key WHERE hash = ?`);
+  const anyKey = query<[number]>(db, "SELECT 1 FROM api_key WHERE environment_id = ? LIMIT 1");
+  const findAnswers = query<AnswerRow>(
+    db,
+    `SELECT scope, body_hash, created_at, status_code, body FROM idempotency_0 WHERE scope = ?1
+     UNION ALL
+     SELECT scope, body_hash, created_at, status_code, body FROM idempotency_1 WHERE scope = ?1`,
+  );
+  return {
+    listEnvironments: () => list.all(),
+    findApiKey: (hash: string) => findKey.get(hash) ?? null,
+    hasApiKey: (environmentId: string) => anyKey.get(environmentId) !== undefined,
+    findAnswer({ scope, now }: { scope: string; now: number }): IdempotentAnswer | null {
+      for (const [, bodyHash, createdAt, statusCode, body] of findAnswers.all(scope)) {
+        if (createdAt <= now - IDEMPOTENCY_TTL_MS || statusCode === null) continue;
+        return { scope, bodyHash, createdAt, statusCode, body: body ?? "" };
+      }
+      return null;
+    },
+  };
+}
+
+function applicationReads(db: DatabaseSync) {
+  const select = `SELECT ${APPLICATION_COLUMNS} FROM application WHERE environment_id = ? AND deleted = 0`;
+  const find = query<ApplicationRow>(db, `${select} AND id = ?`);
+  const findByUid = query<ApplicationRow>(db, `${select} AND uid = ?`);
+  const findById = query<ApplicationRow>(
+    db,
+    `SELECT ${APPLICATION_COLUMNS} FROM application WHERE id = ? AND deleted = 0`,
+  );
+  const list = pagedQuery<ApplicationRow>(db, { select, column: "id" });
+  return {
+    findApplication: ({ environmentId, ref }: { environmentId: string; ref: string }) =>
+      find.get(environmentId, ref) ?? findByUid.get(environmentId, ref) ?? null,
+    findApplicationById: (id: string) => findById.get(id) ?? null,
+    listApplications: ({ environmentId, page }: { environmentId: string; page: Page }) =>
+      list(page, environmentId),
+  };
+}
+
+function endpointReads(db: DatabaseSync) {
+  const select = `SELECT ${ENDPOINT_COLUMNS} FROM endpoint WHERE app_id = ? AND deleted = 0`;
+  const listAll = query<EndpointRow>(db, `${select} ORDER BY id`);
+  const list = pagedQuery<EndpointRow>(db, { select, column: "id" });
+  return {
+    listAllEndpoints: (appId: string) => listAll.all(appId),
+    listEndpoints: ({ appId, page }: { appId: string; page: Page }) => list(page, appId),
+  };
+}
+
+function eventTypeReads(db: DatabaseSync) {
+  const select = `SELECT ${EVENT_TYPE_COLUMNS} FROM event_type WHERE environment_id = ?`;
+  const find = query<EventTypeRow>(db, `${select} AND name = ?`);
+  const list = pagedQuery<EventTypeRow>(db, { select, column: "name" });
+  const listLive = pagedQuery<EventTypeRow>(db, { select: `${select} AND archived = 0`, column: "name" });
+  return {
+    findEventType: ({ environmentId, name }: { environmentId: string; name: string }) =>
+      find.get(environmentId, name) ?? null,
+    findMissingEventTypes: ({ environmentId, names }: { environmentId: string; names: readonly string[] }) =>
+      names.filter((name) => find.get(environmentId, name) === undefined),
+    listEventTypes: (request: { environmentId: string; page: Page; includeArchived: boolean }) =>
+      (request.includeArchived ? list : listLive)(request.page, request.environmentId),
+  };
+}
+
+/** The four statements of a list: either order, from the start or beyond a row. */
+function pagedQuery<Columns extends Row>(
+  db: DatabaseSync,
+  { select, column }: { select: string; column: "id" | "name" },
+): (page: Page, ownerId: string) => Columns[] {
+  const prepare = (beyond: string, direction: string): Query<Columns> =>
+    query<Columns>(db, `${select} ${beyond} ORDER BY ${column} ${direction} LIMIT ?`);
+  const statements = {
+    ascending: { first: prepare("", "ASC"), next: prepare(`AND ${column} > ?`, "ASC") },
+    descending: { first: prepare("", "DESC"), next: prepare(`AND ${column} < ?`, "DESC") },
+  };
+  return ({ order, after, limit }, ownerId) => {
+    const { first, next } = statements[order];
+    return after === null ? first.all(ownerId, limit) : next.all(ownerId, after, limit);
+  };
+}

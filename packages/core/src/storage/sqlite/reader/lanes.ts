@@ -1,0 +1,57 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { DueLane, LaneKey } from "../../port.ts";
+import { DUE_COLUMNS, type DueRow } from "../rows/due.ts";
+import { query } from "../values.ts";
+
+/** Sorts before every lane. */
+const FIRST: LaneKey = { appId: "", endpointId: "" };
+
+/** Reads of the deliveries that are still owed. */
+export function laneReads(db: DatabaseSync) {
+  // A loose scan: each step seeks to the first entry of the next lane, however many deliveries a lane has.
+  const nextLane = query<[appId: string, endpointId: string, nextAttemptAt: number]>(
+    db,
+    `SELECT app_id, endpoint_id, next_attempt_at FROM due INDEXED BY due_waiting
+     WHERE leased_by IS NULL AND next_attempt_at IS NOT NULL AND (app_id, endpoint_id) > (?, ?)
+     ORDER BY app_id, endpoint_id, next_attempt_at LIMIT 1`,
+  );
+  const nextPausedLane = query<[appId: string, endpointId: string]>(
+    db,
+    `SELECT app_id, endpoint_id FROM due INDEXED BY due_paused
+     WHERE leased_by IS NULL AND next_attempt_at IS NULL AND (app_id, endpoint_id) > (?, ?)
+     ORDER BY app_id, endpoint_id LIMIT 1`,
+  );
+  const listDue = query<DueRow>(
+    db,
+    `SELECT ${DUE_COLUMNS} FROM due
+     WHERE app_id = ?1 AND message_id = ?2
+       AND endpoint_id IN (SELECT id FROM endpoint WHERE app_id = ?1 AND deleted = 0)
+     ORDER BY endpoint_id`,
+  );
+  return {
+    findDueLanes({ after, limit }: { after: LaneKey | null; limit: number }): DueLane[] {
+      const lanes: DueLane[] = [];
+      let key: LaneKey = after ?? FIRST;
+      while (lanes.length < limit) {
+        const row = nextLane.get(key.appId, key.endpointId);
+        if (row === undefined) break;
+        const lane = { appId: row[0], endpointId: row[1], nextAttemptAt: row[2] };
+        lanes.push(lane);
+        key = lane;
+      }
+      return lanes;
+    },
+    findPausedLanes({ after, limit }: { after: LaneKey | null; limit: number }): LaneKey[] {
+      const lanes: LaneKey[] = [];
+      let key: LaneKey = after ?? FIRST;
+      while (lanes.length < limit) {
+        const row = nextPausedLane.get(key.appId, key.endpointId);
+        if (row === undefined) break;
+        key = { appId: row[0], endpointId: row[1] };
+        lanes.push(key);
+      }
+      return lanes;
+    },
+    listDue: ({ appId, messageId }: { appId: string; messageId: string }) => listDue.all(appId, messageId),
+  };
+}

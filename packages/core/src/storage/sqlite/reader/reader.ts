@@ -1,0 +1,25 @@
+import type { WorkerFiles } from "../files.ts";
+import { openConnection, pragma } from "../connection.ts";
+import { attemptReads } from "./attempts.ts";
+import { controlPlaneReads } from "./control-plane.ts";
+import { laneReads } from "./lanes.ts";
+import { messageReads } from "./messages.ts";
+import { prunableReads } from "./prunable.ts";
+
+const CACHE_KIB = 16_384;
+
+/** What the reading thread answers. Its connection cannot write. */
+export function createReader(files: WorkerFiles) {
+  const db = openConnection({ path: files.database, readOnly: true, cacheKib: CACHE_KIB });
+  return {
+    ...controlPlaneReads(db),
+    ...laneReads(db),
+    ...messageReads(db),
+    ...attemptReads(db),
+    ...prunableReads(db),
+    databaseBytes: () => Number(pragma(db, "page_count")) * Number(pragma(db, "page_size")),
+    close: () => db.close(),
+  };
+}
+
+export type Reader = ReturnType<typeof createReader>;

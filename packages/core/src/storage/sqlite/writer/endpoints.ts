@@ -1,0 +1,65 @@
+import type { StatementSync } from "node:sqlite";
+import type { IdempotentAnswer, UpdateResult } from "../../port.ts";
+import { ENDPOINT_COLUMNS, type EndpointRow } from "../rows/endpoint.ts";
+import type { Query } from "../values.ts";
+import type { Idempotency } from "./idempotency.ts";
+import { changed, type WriterDatabase } from "./writer-database.ts";
+
+/** Writes endpoints. Safe for the reason given in applications.ts. */
+export class EndpointWriter {
+  readonly #database: WriterDatabase;
+  readonly #idempotency: Idempotency;
+  readonly #findByUid: Query<EndpointRow>;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #delete: StatementSync;
+
+  constructor(database: WriterDatabase, idempotency: Idempotency) {
+    this.#database = database;
+    this.#idempotency = idempotency;
+    this.#findByUid = database.query(
+      `SELECT ${ENDPOINT_COLUMNS} FROM endpoint WHERE app_id = ? AND uid = ? AND deleted = 0`,
+    );
+    this.#insert = database.prepare(
+      `INSERT INTO endpoint (${ENDPOINT_COLUMNS})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#update = database.prepare(
+      `UPDATE endpoint SET uid = ?, url = ?, description = ?, throttle_rate = ?, event_types = ?, channels = ?,
+         disabled = ?, disabled_reason = ?, disabled_at = ?, failing_since = ?, secrets = ?, headers = ?,
+         metadata = ?, fifo = ?, timeout_ms = ?, retry_schedule_ms = ?, created_at = ?, updated_at = ?
+       WHERE app_id = ? AND id = ? AND deleted = 0`,
+    );
+    this.#delete = database.prepare(
+      "UPDATE endpoint SET deleted = 1 WHERE app_id = ? AND id = ? AND deleted = 0",
+    );
+  }
+
+  /** Null: inserted; otherwise the endpoint that has the uid. */
+  insert({ row, answer }: { row: EndpointRow; answer: IdempotentAnswer | undefined }): EndpointRow | null {
+    return this.#database.transaction(() => {
+      const [appId, , uid] = row;
+      const existing = uid === null ? undefined : this.#findByUid.get(appId, uid);
+      if (existing !== undefined) return existing;
+      this.#insert.run(...row);
+      this.#idempotency.rememberAnswer(answer);
+      return null;
+    });
+  }
+
+  update({ row, answer }: { row: EndpointRow; answer: IdempotentAnswer | undefined }): UpdateResult {
+    const [appId, id, uid, ...rest] = row;
+    return this.#database.transaction(() => {
+      const holder = uid === null ? undefined : this.#findByUid.get(appId, uid);
+      if (holder !== undefined && holder[1] !== id) return "uid_taken";
+      if (!changed(this.#update.run(uid, ...rest, appId, id))) return "not_found";
+      this.#idempotency.rememberAnswer(answer);
+      return "updated";
+    });
+  }
+
+  /** Hides it; `cancelOrphans` ends what it is still owed. */
+  delete({ appId, id }: { appId: string; id: string }): boolean {
+    return this.#database.transaction(() => changed(this.#delete.run(appId, id)));
+  }
+}

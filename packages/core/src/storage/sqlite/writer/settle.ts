@@ -1,0 +1,146 @@
+import type { StatementSync } from "node:sqlite";
+import { CHANGE, NEXT, type ValueReader } from "../batch.ts";
+import type { Query, SqlValue } from "../values.ts";
+import { changed, type WriterDatabase } from "./writer-database.ts";
+
+interface LeasedDelivery {
+  readonly appId: string;
+  readonly endpointId: string;
+  readonly messageId: string;
+  readonly attempts: number;
+  readonly leaseId: string;
+}
+
+/** Delivery bodies of one batch, one after the other. */
+export interface BodyBytes {
+  readonly bytes: Uint8Array;
+  at: number;
+}
+
+/** Where a delivery that is still owed goes when nobody knows a better time: at once. */
+const AT_ONCE = 0;
+
+/** Records attempts and moves their deliveries on. Part of the commit's transaction. */
+export class SettleWriter {
+  readonly #database: WriterDatabase;
+  readonly #endDue: StatementSync;
+  readonly #retryDue: StatementSync;
+  readonly #isEnabled: Query<[number]>;
+  readonly #insertAttempt: StatementSync;
+  readonly #setFailing: StatementSync;
+  readonly #setWorking: StatementSync;
+  readonly #disable: StatementSync;
+
+  constructor(database: WriterDatabase) {
+    this.#database = database;
+    // Fencing: a lease that was taken away, or a delivery that moved on meanwhile, matches no row.
+    const held = "app_id = ? AND endpoint_id = ? AND message_id = ? AND leased_by = ? AND attempts = ?";
+    this.#endDue = database.prepare(`DELETE FROM due WHERE ${held}`);
+    // The attempt after a counted one is an automatic retry, whoever asked for that one.
+    this.#retryDue = database.prepare(
+      `UPDATE due SET leased_by = NULL, next_attempt_at = ?, manual = iif(attempts = ?, manual, 0), attempts = ?
+       WHERE ${held}`,
+    );
+    this.#isEnabled = database.query(
+      "SELECT 1 FROM endpoint WHERE app_id = ? AND id = ? AND deleted = 0 AND disabled = 0",
+    );
+    this.#insertAttempt = database.prepare(
+      `INSERT INTO attempt (app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
+         error_class, duration_ms, delivery_state, next_attempt_at, detail, response_body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    // The run of failures began with the first of them, whichever process tells first.
+    this.#setFailing = database.prepare(
+      `UPDATE endpoint SET failing_since = ?
+       WHERE app_id = ? AND id = ? AND deleted = 0 AND failing_since IS NULL`,
+    );
+    this.#setWorking = database.prepare(
+      `UPDATE endpoint SET failing_since = NULL
+       WHERE app_id = ? AND id = ? AND deleted = 0 AND failing_since IS NOT NULL`,
+    );
+    this.#disable = database.prepare(
+      `UPDATE endpoint SET disabled = 1, disabled_reason = ?, disabled_at = ?, updated_at = ?
+       WHERE app_id = ? AND id = ? AND deleted = 0 AND disabled = 0`,
+    );
+  }
+
+  /** Reads one settled delivery and writes it; returns whether its lease still held. */
+  settle(values: ValueReader, bodies: BodyBytes): boolean {
+    const delivery: LeasedDelivery = {
+      appId: values.text(),
+      endpointId: values.text(),
+      messageId: values.text(),
+      attempts: values.int(),
+      leaseId: values.text(),
+    };
+    const next = values.int();
+    const at = values.intOrNull();
+    const attempts = values.intOrNull() ?? delivery.attempts;
+    const change = values.int();
+    const changeAt = values.intOrNull();
+    const reason = values.textOrNull();
+    const held = this.#moveOn(delivery, { next, at, attempts, disables: change === CHANGE.disable });
+    if (held && change !== CHANGE.none) this.#changeEndpoint(delivery, { change, at: changeAt, reason });
+    this.#recordAttempt(delivery, values, bodies);
+    return held;
+  }
+
+  #moveOn(
+    { appId, endpointId, messageId, leaseId, attempts }: LeasedDelivery,
+    to: { next: number; at: number | null; attempts: number; disables: boolean },
+  ): boolean {
+    if (to.next === NEXT.ended) {
+      const ended = changed(this.#endDue.run(appId, endpointId, messageId, leaseId, attempts));
+      if (ended) this.#database.countDue(-1);
+      return ended;
+    }
+    let at = to.at;
+    if (to.next === NEXT.paused) {
+      // Enabled meanwhile: whoever resumed its deliveries did not see this one, so it must not stay paused.
+      const enabled = !to.disables && this.#isEnabled.get(appId, endpointId) !== undefined;
+      at = enabled ? AT_ONCE : null;
+    }
+    return changed(
+      this.#retryDue.run(at, to.attempts, to.attempts, appId, endpointId, messageId, leaseId, attempts),
+    );
+  }
+
+  #changeEndpoint(
+    { appId, endpointId }: LeasedDelivery,
+    { change, at, reason }: { change: number; at: number | null; reason: string | null },
+  ): void {
+    if (change === CHANGE.disable) this.#disable.run(reason, at, at, appId, endpointId);
+    else if (at === null) this.#setWorking.run(appId, endpointId);
+    else this.#setFailing.run(at, appId, endpointId);
+  }
+
+  /** Also when the lease was lost: the POST has been made, so it belongs to the history. */
+  #recordAttempt(delivery: LeasedDelivery, values: ValueReader, bodies: BodyBytes): void {
+    const id = values.textOrNull();
+    if (id === null) return;
+    this.#insertAttempt.run(
+      delivery.appId,
+      delivery.endpointId,
+      delivery.messageId,
+      id,
+      values.value(),
+      values.value(),
+      values.value(),
+      values.value(),
+      values.value(),
+      values.value(),
+      values.value(),
+      values.value(),
+      values.value(),
+      values.value(),
+      readBody(values.value(), bodies),
+    );
+  }
+}
+
+function readBody(value: SqlValue, bodies: BodyBytes): SqlValue {
+  if (typeof value !== "number") return value;
+  const start = bodies.at;
+  bodies.at += value;
+  return bodies.bytes.subarray(start, bodies.at);
+}

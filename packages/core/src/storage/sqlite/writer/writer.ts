@@ -1,0 +1,74 @@
+import { openConnection } from "../connection.ts";
+import type { EncodedBatch } from "../batch.ts";
+import type { WorkerFiles } from "../files.ts";
+import { lockDirectory } from "../lock.ts";
+import { migrate } from "../migrate.ts";
+import { AcceptWriter } from "./accept.ts";
+import { ApplicationWriter } from "./applications.ts";
+import { ClaimWriter } from "./claim.ts";
+import { commitBatch } from "./commit.ts";
+import { EndpointWriter } from "./endpoints.ts";
+import { EnvironmentWriter } from "./environments.ts";
+import { EventTypeWriter } from "./event-types.ts";
+import { Idempotency } from "./idempotency.ts";
+import { LeaseWriter } from "./leases.ts";
+import { OrphanWriter } from "./orphans.ts";
+import { PruneWriter } from "./prune.ts";
+import { SettleWriter } from "./settle.ts";
+import { Space } from "./space.ts";
+import { WriterDatabase } from "./writer-database.ts";
+
+const CACHE_KIB = 65_536;
+
+/** What the writing thread answers: every write, one transaction each. */
+export function createWriter(files: WorkerFiles) {
+  const lock = lockDirectory(files.lock);
+  const db = openConnection({ path: files.database, readOnly: false, cacheKib: CACHE_KIB });
+  migrate(db);
+  const database = new WriterDatabase(db);
+  const space = new Space(db, files);
+  const idempotency = new Idempotency(database);
+  const parts = {
+    database,
+    space,
+    accepts: new AcceptWriter(database, idempotency),
+    settles: new SettleWriter(database),
+  };
+  const claims = new ClaimWriter(database);
+  const leases = new LeaseWriter(database, idempotency);
+  const applications = new ApplicationWriter(database, idempotency);
+  const endpoints = new EndpointWriter(database, idempotency);
+  const eventTypes = new EventTypeWriter(database, idempotency);
+  const prunes = new PruneWriter(database);
+  const orphans = new OrphanWriter(database);
+  const environments = new EnvironmentWriter(database, eventTypes);
+  return {
+    commit: (batch: EncodedBatch) => commitBatch(parts, batch),
+    claimDue: claims.claimDue.bind(claims),
+    releaseLeases: leases.releaseLeases.bind(leases),
+    resend: leases.resend.bind(leases),
+    resumePaused: leases.resumePaused.bind(leases),
+    insertApplication: applications.insert.bind(applications),
+    updateApplication: applications.update.bind(applications),
+    deleteApplication: applications.delete.bind(applications),
+    insertEndpoint: endpoints.insert.bind(endpoints),
+    updateEndpoint: endpoints.update.bind(endpoints),
+    deleteEndpoint: endpoints.delete.bind(endpoints),
+    insertEventType: eventTypes.insert.bind(eventTypes),
+    updateEventType: eventTypes.update.bind(eventTypes),
+    deleteEventType: eventTypes.delete.bind(eventTypes),
+    ensureEnvironment: environments.ensure.bind(environments),
+    insertApiKey: environments.insertApiKey.bind(environments),
+    prune: prunes.prune.bind(prunes),
+    cancelOrphans: orphans.cancelOrphans.bind(orphans),
+    health: () => space.health(),
+    dueDeliveries: () => database.dueDeliveries,
+    close(): void {
+      db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      db.close();
+      lock.close();
+    },
+  };
+}
+
+export type Writer = ReturnType<typeof createWriter>;

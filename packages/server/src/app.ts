@@ -1,0 +1,174 @@
+import { PosthasteError } from "@posthaste/core/domain/errors";
+import { REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify";
+import type { Answer } from "./answer.ts";
+import { ApiKeys } from "./auth.ts";
+import * as limits from "./http-limits.ts";
+import { AnswerMemory } from "./idempotency.ts";
+import { describeApi } from "./openapi.ts";
+import { problemAnswer, problemText, tooLarge, toPosthasteError } from "./problem.ts";
+import type { Ground, Incoming, Route, Services } from "./route.ts";
+import { routes } from "./routes/index.ts";
+import { WriteOrder } from "./write-order.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set once the API key was checked. */
+    environmentId: string | null;
+  }
+}
+
+/** The HTTP API over an engine and its store. Listening, starting and stopping is up to the caller. */
+export function buildApp(ground: Ground): FastifyInstance {
+  const { store, runtime } = ground;
+  let description: Promise<string> | undefined;
+  const services: Services = {
+    ...ground,
+    answers: new AnswerMemory(store.environments, runtime.clock),
+    writes: new WriteOrder(),
+    describe: () => (description ??= describeApi(routes)),
+  };
+  const keys = new ApiKeys(store.environments, runtime.clock);
+  const app = newFastify();
+  app.decorateRequest("environmentId", null);
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    send(reply, problemAnswer(error, { log: runtime.log, route: request.routeOptions }));
+  });
+  // The handlers take the bytes: payloads must go out exactly as they came in.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  for (const route of routes) serve(app, route, { keys, services });
+  // Apart from the routes, so that their requests do not pass its hook.
+  app.register((unknown, _options, done) => {
+    unknown.addHook("onRequest", (request, reply, next) => refuseUnknown(request, reply, next));
+    unknown.setNotFoundHandler(() => undefined);
+    done();
+  });
+  return app;
+}
+
+function newFastify(): FastifyInstance {
+  return fastify({
+    // Errors are logged where they are answered; a log line for each request would cost more than the request.
+    logger: false,
+    genReqId: () => "",
+    bodyLimit: REQUEST_BODY_MAX_BYTES,
+    requestTimeout: limits.REQUEST_TIMEOUT_MS,
+    connectionTimeout: limits.CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: limits.KEEP_ALIVE_TIMEOUT_MS,
+    maxRequestsPerSocket: limits.REQUESTS_PER_SOCKET_MAX,
+    http: { headersTimeout: limits.HEADERS_TIMEOUT_MS, maxHeaderSize: limits.HEADERS_MAX_BYTES },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.PATH_PARAMETER_MAX_CHARS },
+    exposeHeadRoutes: false,
+    // While it closes, what comes on open connections is still answered; the engine refuses when it cannot.
+    return503OnClosing: false,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const refusal = toPosthasteError(error);
+      send(reply, { status: refusal.status, text: problemText(refusal) });
+    },
+    clientErrorHandler(_error, socket) {
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const body = problemText(new PosthasteError("bad_request", "This is not an HTTP request the server understands."));
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}\r\n` +
+          `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
+    },
+  });
+}
+
+const JSON_TYPE = "application/json; charset=utf-8";
+
+/** Registers one operation. */
+function serve(
+  app: FastifyInstance,
+  route: Route,
+  { keys, services }: { keys: ApiKeys; services: Services },
+): void {
+  const guarded = route.scope !== "public";
+  app.route({
+    method: route.head ? ["GET", "HEAD"] : route.method,
+    url: route.path,
+    bodyLimit: route.bodyMaxBytes,
+    onRequest(request, _reply, done) {
+      refuseBody(request, route.bodyMaxBytes);
+      if (!guarded) return done();
+      const environment = keys.environmentOf(request.headers.authorization);
+      if (typeof environment === "string") {
+        request.environmentId = environment;
+        return done();
+      }
+      environment.then(
+        (environmentId) => {
+          request.environmentId = environmentId;
+          done();
+        },
+        (error: Error) => done(error),
+      );
+    },
+    handler(request, reply) {
+      // No promise is returned: Fastify would wrap it once more.
+      route.run(incomingOf(request), services).then(
+        (answer) => send(reply, answer),
+        (error: unknown) => void reply.send(error),
+      );
+    },
+  });
+}
+
+function incomingOf(request: FastifyRequest): Incoming {
+  const { raw, headers } = request;
+  return {
+    environmentId: request.environmentId,
+    method: raw.method ?? "",
+    url: raw.url ?? "",
+    params: request.params,
+    // SAFETY: Fastify's own parser makes an object of texts and arrays of texts.
+    query: request.query as Incoming["query"],
+    idempotencyKey: headers["idempotency-key"],
+    bytes: request.body instanceof Uint8Array ? request.body : undefined,
+  };
+}
+
+/** Before the key is looked up and before a byte of the body is read. */
+function refuseBody(request: FastifyRequest, maxBytes: number): void {
+  const { headers } = request;
+  const length = headers["content-length"];
+  if (length !== undefined && Number(length) > maxBytes) throw tooLarge(maxBytes);
+  const encoding = headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new PosthasteError("unsupported_media_type", "Send the body without Content-Encoding.");
+  }
+}
+
+function send(reply: FastifyReply, { status, text, headers }: Answer): void {
+  reply.code(status).header("cache-control", "no-store").header("x-content-type-options", "nosniff");
+  if (text !== "") reply.header("content-type", JSON_TYPE);
+  if (headers !== undefined) reply.headers(headers);
+  void reply.send(text === "" ? undefined : text);
+}
+
+function refuseUnknown(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
+  const allowed = methodsAt(request.raw.url ?? "");
+  if (allowed.length === 0) return next(new PosthasteError("not_found", "There is nothing at this path."));
+  reply.header("allow", allowed.join(", "));
+  next(new PosthasteError("method_not_allowed"));
+}
+
+const knownPaths = routes.map((route) => ({
+  method: route.head ? "GET, HEAD" : route.method,
+  form: new RegExp(`^${route.path.replaceAll(/:[a-z_]+/g, "[^/]+")}/?$`),
+}));
+
+function methodsAt(url: string): string[] {
+  const path = url.split("?", 1)[0] ?? "";
+  return knownPaths.filter(({ form }) => form.test(path)).map(({ method }) => method);
+}

@@ -1,0 +1,25 @@
+/** Every bound of the HTTP side, one constant each. Times in milliseconds, sizes in bytes. */
+import { MINUTE_MS, SECOND_MS } from "@posthaste/core/domain/time";
+
+/** From the first byte of a request to its last: a client that drips its body is cut off here. */
+export const REQUEST_TIMEOUT_MS = 30 * SECOND_MS;
+export const HEADERS_TIMEOUT_MS = 10 * SECOND_MS;
+/** A socket on which nothing moves, also while we work on its request. */
+export const CONNECTION_TIMEOUT_MS = MINUTE_MS;
+/** Longer than the idle time of common load balancers (60 s), so that they close first and never race us. */
+export const KEEP_ALIVE_TIMEOUT_MS = 72 * SECOND_MS;
+/** A connection is renewed after this many requests, so that load spreads over new processes. */
+export const REQUESTS_PER_SOCKET_MAX = 100_000;
+export const CONNECTIONS_MAX = 10_000;
+export const HEADERS_MAX_BYTES = 16_384;
+/** Longer than the longest id, uid or event type name. */
+export const PATH_PARAMETER_MAX_CHARS = 300;
+
+/** API keys kept in memory, and how long: a key that was taken away stops working within this time. */
+export const API_KEYS_CACHED_MAX = 10_000;
+export const API_KEY_CACHE_MS = 5 * SECOND_MS;
+
+/** Control-plane requests with an Idempotency-Key that are being worked on. */
+export const IDEMPOTENT_IN_FLIGHT_MAX = 10_000;
+/** Fields named in one 422. */
+export const FIELD_ERRORS_MAX = 20;

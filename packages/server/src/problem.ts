@@ -1,0 +1,60 @@
+import { ERRORS, PosthasteError } from "@posthaste/core/domain/errors";
+import { REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
+import type { Log } from "@posthaste/core/runtime/runtime";
+import { StoreUnavailable } from "@posthaste/core/storage/port";
+import type { Answer } from "./answer.ts";
+
+/** Seconds a client should wait when it is not known better. */
+const RETRY_AFTER_S = 1;
+
+/**
+ * The answer to anything thrown on the way: `{code, detail}`, or `{detail: [{loc, msg, type}]}` for 422, as
+ * Svix's contract has them. Only what is not a refusal of ours is logged, and its text stays here.
+ */
+export function problemAnswer(
+  error: unknown,
+  { log, route }: { log: Log; route: { method: unknown; url?: string | undefined; bodyLimit: number } },
+): Answer {
+  const known = toPosthasteError(error, route.bodyLimit);
+  if (known.status >= 500) {
+    log.error({ error, code: known.code, method: route.method, route: route.url }, "request failed");
+  }
+  const retryAfterS = known.retryAfterS ?? (known.status === 503 ? RETRY_AFTER_S : null);
+  return {
+    status: known.status,
+    text: problemText(known),
+    ...(retryAfterS === null ? {} : { headers: { "retry-after": String(retryAfterS) } }),
+  };
+}
+
+/** The body of a refusal. */
+export function problemText(error: PosthasteError): string {
+  if (error.code !== "validation") return JSON.stringify({ code: error.code, detail: error.message });
+  const fields = error.fields.length === 0 ? [{ loc: [], msg: error.message, type: "value_error" }] : error.fields;
+  return JSON.stringify({ detail: fields });
+}
+
+/** Whatever was thrown, as one of ours. */
+export function toPosthasteError(error: unknown, bodyMaxBytes = REQUEST_BODY_MAX_BYTES): PosthasteError {
+  if (error instanceof PosthasteError) return error;
+  if (error instanceof StoreUnavailable) return new PosthasteError("unavailable", undefined, { cause: error });
+  const statusCode = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  if (typeof statusCode !== "number" || statusCode < 400 || statusCode >= 500) {
+    return new PosthasteError("internal", undefined, { cause: error });
+  }
+  // Fastify refused the request before any code of ours saw it.
+  if (statusCode === ERRORS.payload_too_large.status) return tooLarge(bodyMaxBytes);
+  if (statusCode === ERRORS.unsupported_media_type.status) return new PosthasteError("unsupported_media_type");
+  return new PosthasteError("bad_request", undefined, { cause: error });
+}
+
+/** The refusal of a body beyond its bound. */
+export function tooLarge(maxBytes: number): PosthasteError {
+  const detail =
+    maxBytes === REQUEST_BODY_MAX_BYTES
+      ? ERRORS.payload_too_large.detail
+      : `The body is larger than ${maxBytes / BYTES_PER_MIB} MiB. Send it in several requests.`;
+  return new PosthasteError("payload_too_large", detail);
+}
+
+const BYTES_PER_MIB = 1_048_576;

@@ -1,0 +1,209 @@
+import { PosthasteError } from "@posthaste/core/domain/errors";
+import { JSON_DEPTH_MAX, REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
+import type { Engine } from "@posthaste/core/engine/engine";
+import type { Runtime } from "@posthaste/core/runtime/runtime";
+import type { Store } from "@posthaste/core/storage/port";
+import { Type, type Static, type TObject, type TSchema } from "typebox";
+import type { Answer } from "./answer.ts";
+import { keyedRequest, type AnswerMemory, type KeyedRequest, type Remember } from "./idempotency.ts";
+import { readJsonBody, type JsonBody } from "./json-body.ts";
+import type { Span } from "./json-scan.ts";
+import { queryReader } from "./query.ts";
+import { compile, type Checker } from "./validation.ts";
+import type { WriteOrder } from "./write-order.ts";
+
+/** Whether something from outside may be used; the message says what to write instead. */
+export type Verdict = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
+/** What an endpoint may have. */
+export interface Rules {
+  readonly checkUrl: (url: string) => Verdict;
+  readonly checkHeader: (name: string, value: string) => Verdict;
+  /** Whether a header's value is a secret, by its name: sent, but never shown. */
+  readonly isSensitiveHeader: (name: string) => boolean;
+  /** Throws an error whose message says what is wrong when an endpoint cannot sign with this key. */
+  readonly checkSecret: (key: string) => void;
+}
+
+/** What the routes stand on. The rules are handed in, so that only the composition root knows where they live. */
+export interface Ground {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly rules: Rules;
+  /** The page of numbers for Prometheus; prom-client's Registry fits. */
+  readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
+}
+
+/** Made once for one application, beside what was handed in. */
+export interface Services extends Ground {
+  readonly answers: AnswerMemory;
+  readonly writes: WriteOrder;
+  /** The API's own description, as OpenAPI text. */
+  readonly describe: () => Promise<string>;
+}
+
+/** Who may call: `public` is anyone, `environment` any key of an environment, which then sees that one only. */
+export type Scope = "public" | "environment";
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** What the API's description says of an operation. */
+interface Described {
+  readonly method: Method;
+  /** With `:name` parameters. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** The body of each status it answers with; null = no body. Refusals are added to all alike. */
+  readonly answers: Readonly<Record<number, TSchema | null>>;
+}
+
+/** One operation, ready to be served and described. */
+export interface Route extends Described {
+  readonly scope: Scope;
+  readonly params: TObject | null;
+  readonly query: TObject | null;
+  readonly body: TSchema | null;
+  readonly bodyMaxBytes: number;
+  /** Also answers HEAD, without the body. */
+  readonly head: boolean;
+  readonly run: (incoming: Incoming, services: Services) => Promise<Answer>;
+}
+
+/** A request as it came, after its key was checked. */
+export interface Incoming {
+  /** Null for public routes only. */
+  readonly environmentId: string | null;
+  readonly method: string;
+  readonly url: string;
+  readonly params: unknown;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly idempotencyKey: string | readonly string[] | undefined;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** A request as a handler gets it: checked against the schemas. */
+export interface Call<Params, Query, Body> {
+  readonly environmentId: string;
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  /** The body as it came, and where in it the member named by `verbatim` stands. */
+  readonly text: string;
+  readonly span: Span | null;
+  /** Of a POST with an Idempotency-Key. */
+  readonly keyed: KeyedRequest | null;
+  /** For the store write of a POST: remembers this answer in the same transaction. */
+  readonly remember: Remember;
+}
+
+interface EnvironmentRoute<Params extends TObject, Query extends TObject, Body extends TSchema> extends Described {
+  readonly scope: "environment";
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly bodyMaxBytes?: number;
+  readonly depthMax?: number;
+  /** No body means `{}`. */
+  readonly bodyOptional?: boolean;
+  /** The member whose exact text the handler needs. */
+  readonly verbatim?: string;
+  /** The engine keeps the keys of messages, in the transaction that stores them. */
+  readonly idempotency?: "engine";
+  readonly handle: (
+    call: Call<Static<Params>, Static<Query>, Static<Body>>,
+    services: Services,
+  ) => Promise<Answer>;
+}
+
+const NOTHING = Type.Object({});
+/** No member of a body has this name, so nothing is looked for. */
+const NO_MEMBER = "";
+
+/** An operation on one environment's data. */
+export function environmentRoute<
+  Params extends TObject = typeof NOTHING,
+  Query extends TObject = typeof NOTHING,
+  Body extends TSchema = typeof NOTHING,
+>(definition: EnvironmentRoute<Params, Query, Body>): Route {
+  const { handle, idempotency, method } = definition;
+  const params = definition.params && compile(definition.params);
+  const query = definition.query && { read: queryReader(definition.query), checker: compile(definition.query) };
+  const body = definition.body && compile(definition.body);
+  const reading = { member: definition.verbatim ?? NO_MEMBER, depthMax: definition.depthMax ?? JSON_DEPTH_MAX };
+  const emptyBody = definition.bodyOptional === true ? { text: "", value: {}, span: null } : undefined;
+  return {
+    ...definition,
+    params: definition.params ?? null,
+    query: definition.query ?? null,
+    body: definition.body ?? null,
+    bodyMaxBytes: definition.bodyMaxBytes ?? REQUEST_BODY_MAX_BYTES,
+    head: false,
+    run(incoming, services) {
+      const { environmentId, bytes } = incoming;
+      if (environmentId === null) throw new PosthasteError("authentication_failed");
+      const json: JsonBody =
+        body === undefined
+          ? NO_BODY
+          : bytes === undefined && emptyBody !== undefined
+            ? emptyBody
+            : readJsonBody(bytes ?? NO_BYTES, reading);
+      const { text, span } = json;
+      const keyed =
+        method === "POST"
+          ? keyedRequest({ environmentId, method, url: incoming.url, key: incoming.idempotencyKey, bodyText: text })
+          : null;
+      const call = {
+        environmentId,
+        params: checked(params, incoming.params, PATH_LOC),
+        query: checked(query?.checker, query?.read(incoming.query), QUERY_LOC),
+        body: checked(body, json.value, BODY_LOC),
+        text,
+        span,
+        keyed,
+        remember: REMEMBER_NOTHING,
+      };
+      if (method !== "POST" || idempotency === "engine") return handle(call, services);
+      return services.answers.once(keyed, (remember) => handle({ ...call, remember }, services));
+    },
+  };
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NO_BODY: JsonBody = { text: "", value: {}, span: null };
+const PATH_LOC: readonly string[] = ["path"];
+const QUERY_LOC: readonly string[] = ["query"];
+const BODY_LOC: readonly string[] = ["body"];
+const REMEMBER_NOTHING: Remember = () => ({});
+
+/** Without a schema nothing was sent that anyone would read. */
+function checked<Schema extends TSchema>(
+  checker: Checker<Schema> | undefined,
+  value: unknown,
+  loc: readonly string[],
+): Static<Schema> {
+  // SAFETY: without a checker the static type is that of an empty object.
+  return checker === undefined ? ({} as Static<Schema>) : checker.check(value, loc);
+}
+
+interface PublicRoute extends Described {
+  readonly scope: "public";
+  readonly head?: boolean;
+  readonly handle: (services: Services) => Promise<Answer>;
+}
+
+/** An operation anyone may call: it is given nothing of the request. */
+export function publicRoute(definition: PublicRoute): Route {
+  return {
+    ...definition,
+    params: null,
+    query: null,
+    body: null,
+    bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
+    head: definition.head ?? false,
+    run: (_incoming, services) => definition.handle(services),
+  };
+}

@@ -1,0 +1,38 @@
+import { ID_PREFIX } from "@posthaste/core/domain/ids";
+import { idPattern } from "../../patterns.ts";
+import { environmentRoute } from "../../route.ts";
+import { AppPath } from "../fields.ts";
+import { ApplicationIn, ApplicationOut, applicationText } from "./schemas.ts";
+import { assertApplication, insertApplication, newApplication, uidTaken, updateApplication } from "./write.ts";
+
+const IS_ID = new RegExp(idPattern(ID_PREFIX.application));
+
+export const upsertApplication = environmentRoute({
+  method: "PUT",
+  path: "/api/v1/app/:app_id",
+  operationId: "v1.application.upsert",
+  tag: "Application",
+  scope: "environment",
+  summary: "Upsert Application",
+  description:
+    "Replaces the application's fields, those left out get their defaults; creates it (201) when there is none. " +
+    "A new one without `uid` gets the one in the path, so that the same request twice makes one application.",
+  params: AppPath,
+  body: ApplicationIn,
+  answers: { 200: ApplicationOut, 201: ApplicationOut },
+  async handle({ environmentId, params, body }, services) {
+    assertApplication(body);
+    const ref = params.app_id;
+    const fresh = newApplication(body, { environmentId, runtime: services.runtime });
+    const found = await services.store.applications.find({ environmentId, ref });
+    if (found !== null) {
+      const changed = { ...fresh, id: found.id, createdAt: found.createdAt };
+      await services.writes.run(found.id, () => updateApplication(changed, services));
+      return { status: 200, text: applicationText(changed) };
+    }
+    const created = { ...fresh, uid: fresh.uid ?? (IS_ID.test(ref) ? null : ref) };
+    const result = await insertApplication(created, { services, idempotent: {} });
+    if (result.kind === "conflict") throw uidTaken();
+    return { status: 201, text: applicationText(created) };
+  },
+});

@@ -1,0 +1,184 @@
+import type { Endpoint } from "@posthaste/core/domain/endpoint";
+import { invalidField, PosthasteError } from "@posthaste/core/domain/errors";
+import { ID_PREFIX } from "@posthaste/core/domain/ids";
+import { ENDPOINTS_PER_APP_MAX, SECRET_BYTES } from "@posthaste/core/domain/limits";
+import { SECOND_MS } from "@posthaste/core/domain/time";
+import { CUSTOM_HEADERS_MAX } from "@posthaste/core/egress/header-policy";
+import type { Idempotent } from "@posthaste/core/storage/port";
+import { formatSecret } from "@posthaste/receiver";
+import type { Static } from "typebox";
+import type { Answer } from "../../answer.ts";
+import type { Services } from "../../route.ts";
+import { findEndpoint } from "../application/find.ts";
+import { assertMetadata, assertUid } from "../application/schemas.ts";
+import { endpointText, type EndpointIn, type EndpointPatch } from "./schemas.ts";
+
+export type EndpointFields = Static<typeof EndpointIn>;
+export type EndpointChanges = Static<typeof EndpointPatch>;
+
+/** What the schema cannot say; asks the store which event types exist. */
+export async function assertEndpoint(
+  fields: EndpointChanges,
+  { environmentId, services }: { environmentId: string; services: Services },
+): Promise<void> {
+  assertUid(fields.uid, ["body", "uid"]);
+  assertMetadata(fields.metadata, ["body", "metadata"]);
+  if (fields.url !== undefined) {
+    const verdict = services.rules.checkUrl(fields.url);
+    if (!verdict.ok) throw new PosthasteError("url_not_allowed", verdict.message);
+  }
+  if (fields.eventTypes === undefined || fields.eventTypes === null) return;
+  const missing = await services.store.eventTypes.findMissing({ environmentId, names: fields.eventTypes });
+  if (missing.length === 0) return;
+  throw invalidField(
+    ["body", "eventTypes"],
+    `These event types do not exist: ${missing.join(", ")}. Create them first, or check their spelling.`,
+  );
+}
+
+export function assertHeaders(headers: Readonly<Record<string, string>>, services: Services): void {
+  const entries = Object.entries(headers);
+  if (entries.length > CUSTOM_HEADERS_MAX) {
+    throw new PosthasteError("limit_reached", `An endpoint has at most ${CUSTOM_HEADERS_MAX} headers.`);
+  }
+  const seen = new Set<string>();
+  for (const [name, value] of entries) {
+    const verdict = services.rules.checkHeader(name, value);
+    if (!verdict.ok) throw new PosthasteError("header_not_allowed", verdict.message);
+    if (seen.has(name.toLowerCase())) {
+      throw new PosthasteError("header_not_allowed", `The header "${name}" appears twice. Keep one of them.`);
+    }
+    seen.add(name.toLowerCase());
+  }
+}
+
+/** The key to store: as given, or a new one. */
+export function secretOrNew(
+  given: string | null | undefined,
+  { services, loc }: { services: Services; loc: readonly string[] },
+): string {
+  if (given === null || given === undefined) return formatSecret(services.runtime.random.bytes(SECRET_BYTES));
+  // Without a prefix it is a shared secret, as in Svix's contract.
+  const key = given.includes("_") ? given : `whsec_${given}`;
+  try {
+    services.rules.checkSecret(key);
+    return key;
+  } catch (error) {
+    throw invalidField(loc, error instanceof Error ? error.message : "This key cannot sign.");
+  }
+}
+
+/** A new endpoint with these fields, not stored yet. */
+export function newEndpoint(
+  fields: EndpointFields,
+  { appId, services }: { appId: string; services: Services },
+): Endpoint {
+  const now = services.runtime.clock.now();
+  const key = secretOrNew(fields.secret, { services, loc: ["body", "secret"] });
+  return {
+    id: services.runtime.ids.next(ID_PREFIX.endpoint),
+    appId,
+    ...editableFields(fields),
+    disabled: fields.disabled ?? false,
+    disabledReason: fields.disabled === true ? "manual" : null,
+    disabledAt: fields.disabled === true ? now : null,
+    failingSince: null,
+    secrets: [{ key, expiresAt: null }],
+    headers: fields.headers ?? {},
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+/** Fields a PUT replaces: what is left out gets its default. */
+export function editableFields(
+  fields: EndpointFields,
+): Pick<
+  Endpoint,
+  | "uid"
+  | "url"
+  | "description"
+  | "throttleRate"
+  | "eventTypes"
+  | "channels"
+  | "metadata"
+  | "fifo"
+  | "timeoutMs"
+  | "retryScheduleMs"
+> {
+  return {
+    uid: fields.uid ?? null,
+    url: fields.url,
+    description: fields.description ?? "",
+    throttleRate: fields.throttleRate ?? null,
+    eventTypes: fields.eventTypes ?? null,
+    channels: fields.channels ?? null,
+    metadata: fields.metadata ?? {},
+    fifo: fields.fifo ?? false,
+    timeoutMs: secondsToMs(fields.timeoutSeconds ?? null),
+    retryScheduleMs: scheduleToMs(fields.retrySchedule ?? null),
+  };
+}
+
+export function secondsToMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * SECOND_MS;
+}
+
+export function scheduleToMs(seconds: readonly number[] | null): number[] | null {
+  return seconds?.map((wait) => wait * SECOND_MS) ?? null;
+}
+
+/** The fields that switching an endpoint on or off changes. */
+export function switched(
+  endpoint: Endpoint,
+  { disabled, now }: { disabled: boolean; now: number },
+): Pick<Endpoint, "disabled" | "disabledReason" | "disabledAt" | "failingSince"> {
+  if (!disabled) return { disabled, disabledReason: null, disabledAt: null, failingSince: null };
+  const { disabledReason, disabledAt, failingSince } = endpoint;
+  // Switching off what is off keeps the reason why it is.
+  if (endpoint.disabled) return { disabled, disabledReason, disabledAt, failingSince };
+  return { disabled, disabledReason: "manual", disabledAt: now, failingSince };
+}
+
+/** Stores a new endpoint of an application and answers with it. To be called in the application's write order. */
+export async function insertEndpoint(
+  endpoint: Endpoint,
+  { services, remember }: { services: Services; remember: (answer: Answer) => Idempotent },
+): Promise<Answer> {
+  const stored = await services.store.endpoints.listAll(endpoint.appId);
+  if (stored.length >= ENDPOINTS_PER_APP_MAX) {
+    throw new PosthasteError(
+      "limit_reached",
+      `An application has at most ${ENDPOINTS_PER_APP_MAX} endpoints. Delete one that is no longer used.`,
+    );
+  }
+  const answer = { status: 201, text: endpointText(endpoint) };
+  const result = await services.store.endpoints.insert(endpoint, remember(answer));
+  if (result.kind === "conflict") throw uidTaken();
+  await services.engine.applicationChanged(endpoint.appId);
+  return answer;
+}
+
+/** Reads the stored endpoint anew, changes it and writes it back, one change of an application at a time. */
+export function changeEndpoint(
+  { appId, ref }: { appId: string; ref: string },
+  {
+    services,
+    change,
+    idempotent = {},
+  }: { services: Services; change: (stored: Endpoint) => Endpoint; idempotent?: Idempotent },
+): Promise<Endpoint> {
+  return services.writes.run(appId, async () => {
+    const stored = findEndpoint(await services.store.endpoints.listAll(appId), ref);
+    const changed = { ...change(stored), updatedAt: services.runtime.clock.now() };
+    const result = await services.store.endpoints.update(changed, idempotent);
+    if (result === "not_found") throw new PosthasteError("not_found");
+    if (result === "uid_taken") throw uidTaken();
+    await services.engine.applicationChanged(appId);
+    return changed;
+  });
+}
+
+function uidTaken(): PosthasteError {
+  return new PosthasteError("conflict", "An endpoint of this application with this uid already exists.");
+}

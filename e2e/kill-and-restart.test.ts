@@ -136,7 +136,7 @@ test("a second server on the same data is refused and the first goes on", { time
   const { server, ledger } = await setup();
   const second = new ServerProcess(["--data", server.data, "--dev"]);
   cleanups.push(() => second.remove());
-  await expect(second.start()).rejects.toThrow(/in use|locked|already/i);
+  await expect(second.start()).rejects.toThrow(/is using this data directory/);
   await call(server, "POST", "/app/ana/msg", { eventType: "order.completed", payload: {} });
   await until(() => ledger.posts.size === 1);
 });

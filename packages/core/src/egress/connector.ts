@@ -85,6 +85,7 @@ class ConnectionAttempt implements Connecting {
   #done: ((result: ConnectResult) => void) | null;
   #socket: Socket | null = null;
   #cancelTimer: CancelTimer | null = null;
+  #cancelShare: CancelTimer | null = null;
   #phase: "dns" | "connect" | "tls" = "connect";
   #phaseStartMs = 0;
   #dnsMs: number | null = null;
@@ -115,6 +116,7 @@ class ConnectionAttempt implements Connecting {
   cancel(): void {
     this.#done = null;
     this.#cancelTimer?.();
+    this.#cancelShare?.();
     this.#socket?.destroy();
   }
 
@@ -161,11 +163,12 @@ class ConnectionAttempt implements Connecting {
     }
     const socket = connectTcp({ host: address, port, family: isIPv4(address) ? 4 : 6, noDelay: true });
     this.#socket = socket;
-    const share = last ? null : runtime.timers.after(connectTimeoutMs / addresses.length, () => giveUp(null));
+    if (!last)
+      this.#cancelShare = runtime.timers.after(connectTimeoutMs / addresses.length, () => giveUp(null));
     const giveUp = (error: Error | null): void => {
-      share?.();
       socket.removeAllListeners("connect").destroy();
       if (!this.#done || this.#socket !== socket) return;
+      this.#cancelShare?.();
       if (last) this.#fail(error ? connectFailure(error) : failure("connect_timeout", address));
       else this.#dial(addresses, index + 1);
     };
@@ -174,7 +177,7 @@ class ConnectionAttempt implements Connecting {
       if (this.#phase === "connect" && this.#connectMs === null) giveUp(error);
     });
     socket.once("connect", () => {
-      share?.();
+      this.#cancelShare?.();
       this.#connected(socket);
     });
   }

@@ -29,7 +29,8 @@ export interface EgressOptions {
 }
 
 /**
- * The one way out.
+ * The one way out. Its rules never change: for new ones make a new egress and close the old one, so that no
+ * connection outlives the rules it was opened under.
  *
  * @example
  * const parsed = parsePolicy({ allowHttp: false, allowedNetworks: ["10.20.0.0/16"] });

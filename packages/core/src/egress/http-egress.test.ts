@@ -4,6 +4,7 @@ import { RESPONSE_BODY_MAX_BYTES } from "./egress.ts";
 import { reply } from "./testing/raw-server.ts";
 import {
   failureOf,
+  nextResponseHead,
   post,
   responseOf,
   scriptedResolver,
@@ -321,10 +322,9 @@ describe("abort and close", () => {
     );
     const controller = new AbortController();
     const egress = testEgress();
+    const head = nextResponseHead();
     const pending = post(egress, server.url, { signal: controller.signal });
-    await until(() => server.posts() === 1);
-    // The head has to travel; nothing announces it but the outcome itself.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await head;
     controller.abort();
     const response = responseOf(await pending);
     expect([response.statusCode, response.truncated, Buffer.from(response.body).toString()]).toEqual([

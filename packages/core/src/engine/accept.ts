@@ -5,7 +5,7 @@ import type { Message } from "../domain/message.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { AcceptedMessage, AcceptResult, NewDelivery } from "../storage/port.ts";
 import type { Committer } from "./committer.ts";
-import type { AcceptOutcome, AcceptRequest, NewMessage } from "./engine.ts";
+import type { AcceptOutcome, AcceptRequest, EngineObserver, NewMessage } from "./engine.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
@@ -35,13 +35,21 @@ export class Acceptor {
   readonly #runtime: Runtime;
   readonly #committer: Committer;
   readonly #dispatcher: Dispatcher;
+  readonly #observer: EngineObserver;
   readonly #leaseId: string;
   #closed = false;
 
-  constructor(options: { runtime: Runtime; committer: Committer; dispatcher: Dispatcher; leaseId: string }) {
+  constructor(options: {
+    runtime: Runtime;
+    committer: Committer;
+    dispatcher: Dispatcher;
+    observer: EngineObserver;
+    leaseId: string;
+  }) {
     this.#runtime = options.runtime;
     this.#committer = options.committer;
     this.#dispatcher = options.dispatcher;
+    this.#observer = options.observer;
     this.#leaseId = options.leaseId;
   }
 
@@ -63,6 +71,7 @@ export class Acceptor {
       throw error;
     }
     const committedAt = this.#runtime.clock.monotonic();
+    this.#observer.messagesAccepted(results.filter(({ kind }) => kind === "accepted").length);
     return plans.map((plan, index) => this.#conclude(plan, results[index], committedAt));
   }
 

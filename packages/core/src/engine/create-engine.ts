@@ -74,7 +74,7 @@ class DeliveryEngine implements Engine {
     this.#routing = routing;
     this.#committer = committer;
     this.#dispatcher = dispatcher;
-    this.#acceptor = new Acceptor({ runtime, committer, dispatcher, leaseId });
+    this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, leaseId });
     this.#claimer = new Claimer({ store: store.deliveries, runtime, routing, dispatcher, leaseId });
     this.#resumer = new Resumer({
       store: store.deliveries,

@@ -88,7 +88,7 @@ function clock({ payload }: ScenarioStep): string {
 function sentence({ eventType, payload }: ScenarioStep): string {
   const type = findEventType(eventType);
   const [first] = type ? readPersonFields(type.personFields, payload) : [];
-  return `${type?.sentence ?? ""}${first ? ` (${String(first.value)})` : ""}`;
+  return `${type?.sentence ?? ""}${typeof first?.value === "string" ? ` (${first.value})` : ""}`;
 }
 
 /** Until every delivery has ended: delivered, or its schedule used up. */

@@ -66,9 +66,9 @@ async function call(server: ServerProcess, method: string, path: string, body?: 
 /** Posts events until told to stop; returns the ids that were acknowledged with a 202. */
 function startClients(server: ServerProcess, count: number): { stop: () => Promise<string[]> } {
   const acknowledged: string[] = [];
-  let running = true;
+  const stopped = new AbortController();
   const client = async (): Promise<void> => {
-    while (running) {
+    while (!stopped.signal.aborted) {
       try {
         const message = (await call(server, "POST", "/app/ana/msg", {
           eventType: "order.completed",
@@ -84,7 +84,7 @@ function startClients(server: ServerProcess, count: number): { stop: () => Promi
   const clients = Array.from({ length: count }, client);
   return {
     stop: async () => {
-      running = false;
+      stopped.abort();
       await Promise.all(clients);
       return acknowledged;
     },

@@ -35,10 +35,9 @@ export class ServerProcess {
   async start(): Promise<void> {
     this.#port ||= await freePort();
     this.#output = "";
-    const child = runPosthaste([
-      ...["start", "--port", String(this.#port), "--data", this.data, "--api-key", this.key],
-      ...this.#flags,
-    ]);
+    const child = runPosthaste(
+      ["start", "--port", String(this.#port), "--data", this.data, "--api-key", this.key].concat(this.#flags),
+    );
     this.#child = child;
     const keep = (chunk: Buffer): void => void (this.#output += chunk.toString());
     child.stdout?.on("data", keep);

@@ -43,14 +43,12 @@ export class Metrics implements EngineObserver {
 
   /** Adds what is read at the scrape. */
   watch({ engine, store }: { engine: Engine; store: Store }): void {
-    const gauges = {
-      inFlight: this.#gauge("posthaste_in_flight", "Attempts in flight"),
-      queuedDeliveries: this.#gauge("posthaste_queued_deliveries", "Deliveries queued in memory"),
-      queuedBytes: this.#gauge("posthaste_queued_bytes", "Bytes of deliveries queued in memory"),
-      commitQueue: this.#gauge("posthaste_commit_queue", "Operations waiting for a commit"),
-      lanes: this.#gauge("posthaste_lanes", "Endpoints with a lane in memory"),
-      brokenLanes: this.#gauge("posthaste_broken_lanes", "Endpoints that are only probed"),
-    };
+    const inFlight = this.#gauge("posthaste_in_flight", "Attempts in flight");
+    const queued = this.#gauge("posthaste_queued_deliveries", "Deliveries queued in memory");
+    const queuedBytes = this.#gauge("posthaste_queued_bytes", "Bytes of deliveries queued in memory");
+    const commitQueue = this.#gauge("posthaste_commit_queue", "Operations waiting for a commit");
+    const lanes = this.#gauge("posthaste_lanes", "Endpoints with a lane in memory");
+    const brokenLanes = this.#gauge("posthaste_broken_lanes", "Endpoints that are only probed");
     const due = this.#gauge("posthaste_due_deliveries", "Deliveries still owed");
     const database = this.#gauge("posthaste_database_bytes", "Size of the database");
     const wal = this.#gauge("posthaste_wal_bytes", "Size of what is not yet folded into the database");
@@ -60,10 +58,13 @@ export class Metrics implements EngineObserver {
       registers: [this.registry],
       async collect() {
         this.set((await engine.health()).ok ? 1 : 0);
-        const snapshot = engine.snapshot();
-        for (const [name, gauge] of Object.entries(gauges)) {
-          gauge.set(snapshot[name as keyof typeof gauges]);
-        }
+        const now = engine.snapshot();
+        inFlight.set(now.inFlight);
+        queued.set(now.queuedDeliveries);
+        queuedBytes.set(now.queuedBytes);
+        commitQueue.set(now.commitQueue);
+        lanes.set(now.lanes);
+        brokenLanes.set(now.brokenLanes);
         const stats = await store.stats();
         due.set(stats.dueDeliveries);
         database.set(stats.databaseBytes);

@@ -60,10 +60,15 @@ test.each([429, 502, 503, 504])("%i slows the lane and its Retry-After is honour
 });
 
 test("a receiver can call off one message, or everything, beside a failing status", () => {
-  const ask = (directive: "disable" | "abort-message"): Settlement =>
-    after({ kind: "response", statusCode: 400, retryAfterMs: null, directive });
-  expect(ask("abort-message")).toMatchObject({ state: "failed", endpoint: { kind: "failing_since" } });
-  expect(ask("disable")).toMatchObject({ state: "failed", endpoint: { kind: "disable", reason: "gone" } });
+  const ask = { kind: "response", statusCode: 400, retryAfterMs: null } as const;
+  expect(after({ ...ask, directive: "abort-message" })).toMatchObject({
+    state: "failed",
+    endpoint: { kind: "failing_since" },
+  });
+  expect(after({ ...ask, directive: "disable" })).toMatchObject({
+    state: "failed",
+    endpoint: { kind: "disable", reason: "gone" },
+  });
 });
 
 test("an attempt cut by a shutdown burns no retry", () => {

@@ -88,12 +88,12 @@ test("an endpoint's own schedule replaces the server's", async () => {
 test("410 disables the endpoint, pauses what it is owed, and enabling it delivers that", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint({ fifo: true });
-  let release = (_: number): void => {};
-  harness.answer = () => new Promise<number>((resolve) => (release = resolve));
+  const receiver = Promise.withResolvers<number>();
+  harness.answer = () => receiver.promise;
   const first = await harness.send();
   const second = await harness.send();
   await harness.until(() => harness.posts.length === 1);
-  release(410);
+  receiver.resolve(410);
   await harness.until(async () => (await harness.findEndpoint(endpoint.id))?.disabled === true);
   expect(await harness.findEndpoint(endpoint.id)).toMatchObject({ disabledReason: "gone" });
   await harness.until(async () => {
@@ -186,8 +186,8 @@ test("after a crash everything that was owed is sent, under the same ids", async
 test("a zombie's late result changes nothing but history", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint();
-  let wakeZombie = (_: number): void => {};
-  harness.answer = () => new Promise<number>((resolve) => (wakeZombie = resolve));
+  const receiver = Promise.withResolvers<number>();
+  harness.answer = () => receiver.promise;
   const message = await harness.send();
   await harness.until(() => harness.posts.length === 1);
   // The second engine takes the lease over while the first still waits for its answer.
@@ -206,7 +206,7 @@ test("a zombie's late result changes nothing but history", async () => {
     bytesMax: 1_000_000,
   });
   expect(claimed).toHaveLength(1);
-  wakeZombie(204);
+  receiver.resolve(204);
   await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
   const due = await harness.store.deliveries.listDue({ appId: message.appId, messageId: message.id });
   expect(due).toMatchObject([{ state: "sending", attempts: 0 }]);
@@ -266,14 +266,14 @@ test("an event id is taken once per application", async () => {
 test("a graceful stop waits for what is in flight and loses nothing", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint();
-  let answer = (_: number): void => {};
-  harness.answer = () => new Promise<number>((resolve) => (answer = resolve));
+  const receiver = Promise.withResolvers<number>();
+  harness.answer = () => receiver.promise;
   await harness.send();
   await harness.until(() => harness.posts.length === 1);
   const stopped = harness.engine.stop();
   expect(await harness.engine.health()).toMatchObject({ ok: false });
   await expect(harness.send()).rejects.toMatchObject({ code: "unavailable" });
-  answer(204);
+  receiver.resolve(204);
   await stopped;
   expect(await harness.attempts(endpoint)).toMatchObject([{ status: "success" }]);
 });

@@ -76,7 +76,7 @@ async function playTheDay(api: Api): Promise<void> {
   for (const step of creatorsDay.steps) {
     const { application, eventType, payload, channels } = step;
     await api.post(`/app/${application.uid}/msg`, { eventType, payload, ...(channels ? { channels } : {}) });
-    console.log(`  ${clock(step)}  ${application.name.padEnd(22)} ${eventType.padEnd(26)} ${sentence(step)}`);
+    console.log(`  ${clock(step)}  ${application.name.padEnd(24)} ${eventType.padEnd(26)} ${sentence(step)}`);
     await pause(PACE_MS);
   }
 }

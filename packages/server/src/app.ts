@@ -1,5 +1,6 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
+import type { Socket } from "node:net";
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -41,7 +42,9 @@ export function buildApp(ground: Ground): FastifyInstance {
   });
   // The handlers take the bytes: payloads must go out exactly as they came in.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
+    done(null, body),
+  );
   for (const route of routes) serve(app, route, { keys, services });
   // Apart from the routes, so that their requests do not pass its hook.
   app.register((unknown, _options, done) => {
@@ -71,21 +74,39 @@ function newFastify(): FastifyInstance {
       const refusal = toPosthasteError(error);
       send(reply, { status: refusal.status, text: problemText(refusal) });
     },
-    clientErrorHandler(_error, socket) {
-      if (!socket.writable) {
-        socket.destroy();
-        return;
-      }
-      const body = problemText(new PosthasteError("bad_request", "This is not an HTTP request the server understands."));
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}\r\n` +
-          `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-      );
-    },
+    clientErrorHandler: answerClientError,
   });
 }
 
 const JSON_TYPE = "application/json; charset=utf-8";
+
+/** What is no HTTP request never becomes one for Fastify: it is answered on the socket. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, detail] = CLIENT_ERRORS.get(error.code ?? "") ?? [
+    "400 Bad Request",
+    "This is not an HTTP request the server understands.",
+  ];
+  const body = problemText(new PosthasteError("bad_request", detail));
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: ${JSON_TYPE}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+const CLIENT_ERRORS: ReadonlyMap<string, readonly [status: string, detail: string]> = new Map([
+  [
+    "ERR_HTTP_REQUEST_TIMEOUT",
+    ["408 Request Timeout", "The request took too long to arrive. Send it at once."],
+  ],
+  [
+    "HPE_HEADER_OVERFLOW",
+    ["431 Request Header Fields Too Large", "The headers are larger than 16 KiB. Send fewer."],
+  ],
+]);
 
 /** Registers one operation. */
 function serve(
@@ -134,7 +155,7 @@ function incomingOf(request: FastifyRequest): Incoming {
     // SAFETY: Fastify's own parser makes an object of texts and arrays of texts.
     query: request.query as Incoming["query"],
     idempotencyKey: headers["idempotency-key"],
-    bytes: request.body instanceof Uint8Array ? request.body : undefined,
+    bytes: Buffer.isBuffer(request.body) ? request.body : undefined,
   };
 }
 

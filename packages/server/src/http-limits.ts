@@ -21,5 +21,3 @@ export const API_KEY_CACHE_MS = 5 * SECOND_MS;
 
 /** Control-plane requests with an Idempotency-Key that are being worked on. */
 export const IDEMPOTENT_IN_FLIGHT_MAX = 10_000;
-/** Fields named in one 422. */
-export const FIELD_ERRORS_MAX = 20;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readJsonBody } from "./json-body.ts";
 import { findJsonFault } from "./json-fault.ts";
 
-const read = (body: string | Uint8Array): unknown =>
+const read = (body: string | Buffer): unknown =>
   readJsonBody(typeof body === "string" ? Buffer.from(body) : body, { member: "payload", depthMax: 64 });
 
 describe("a body that is not JSON", () => {
@@ -21,11 +21,29 @@ describe("a body that is not JSON", () => {
     ["[1]]", "line 1, column 4 (offset 3)"],
     ["NaN", "line 1, column 1 (offset 0)"],
   ])("%j is refused with the place of the fault", (body, place) => {
-    expect(() => read(body)).toThrow(expect.objectContaining({ code: "invalid_json", message: expect.stringContaining(place) }));
+    expect(() => read(body)).toThrow(
+      expect.objectContaining({ code: "invalid_json", message: expect.stringContaining(place) }),
+    );
   });
 
   it("is found to be at fault exactly when JSON.parse refuses it", () => {
-    const token = fc.constantFrom(..."{}[],:", '"', '"a"', "1", "-", ".", "e", "0", "true", "nul", " ", "\n", "\\", "\\u00e9", "x");
+    const token = fc.constantFrom(
+      ..."{}[],:",
+      '"',
+      '"a"',
+      "1",
+      "-",
+      ".",
+      "e",
+      "0",
+      "true",
+      "nul",
+      " ",
+      "\n",
+      "\\",
+      "\\u00e9",
+      "x",
+    );
     const mutated = fc
       .tuple(fc.json(), fc.nat(), fc.array(token, { maxLength: 2 }), fc.nat({ max: 2 }))
       .map(([json, place, tokens, cut]) => {
@@ -33,21 +51,27 @@ describe("a body that is not JSON", () => {
         return json.slice(0, at) + tokens.join("") + json.slice(at + cut);
       });
     fc.assert(
-      fc.property(fc.oneof(mutated, fc.array(token).map((tokens) => tokens.join(""))), (text) => {
-        const fault = findJsonFault(text);
-        let parses = true;
-        try {
-          JSON.parse(text);
-        } catch {
-          parses = false;
-        }
-        expect(fault === null).toBe(parses);
-        if (fault === null) return;
-        // What comes before the fault can still become JSON, so nothing earlier is to blame.
-        expect(fault.offset).toBeLessThanOrEqual(text.length);
-        const again = findJsonFault(text.slice(0, fault.offset));
-        if (again !== null) expect(again.offset).toBe(fault.offset);
-      }),
+      fc.property(
+        fc.oneof(
+          mutated,
+          fc.array(token).map((tokens) => tokens.join("")),
+        ),
+        (text) => {
+          const fault = findJsonFault(text);
+          let parses = true;
+          try {
+            JSON.parse(text);
+          } catch {
+            parses = false;
+          }
+          expect(fault === null).toBe(parses);
+          if (fault === null) return;
+          // What comes before the fault can still become JSON, so nothing earlier is to blame.
+          expect(fault.offset).toBeLessThanOrEqual(text.length);
+          const again = findJsonFault(text.slice(0, fault.offset));
+          if (again !== null) expect(again.offset).toBe(fault.offset);
+        },
+      ),
       { numRuns: 5_000 },
     );
   });

@@ -13,7 +13,7 @@ export interface JsonBody {
 
 /** Reads a body as JSON; refuses with 400 and the place of the fault. */
 export function readJsonBody(
-  bytes: Uint8Array,
+  bytes: Buffer,
   { member, depthMax }: { member: string; depthMax: number },
 ): JsonBody {
   const text = decode(bytes);
@@ -36,14 +36,14 @@ export function readJsonBody(
   }
 }
 
-function decode(bytes: Uint8Array): string {
+function decode(bytes: Buffer): string {
   if (!isUtf8(bytes)) {
     throw new PosthasteError(
       "invalid_json",
       `The body is not UTF-8: the sequence at byte ${brokenUtf8At(bytes)} is broken. Send JSON encoded as UTF-8.`,
     );
   }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  return bytes.toString("utf8");
 }
 
 function refuse(text: string, fault: Fault | null, cause: unknown): PosthasteError {

@@ -8,14 +8,27 @@ const DEPTH = 64;
 const jsonText = fc.letrec<{ value: string }>((tie) => ({
   value: fc.oneof(
     { depthSize: "small", withCrossShrink: true },
-    fc.constantFrom("null", "true", "false", "0", "-1.50e+3", "12345678901234567890123", '""', '"\\\\"', '"\\""', "1E400"),
+    fc.constantFrom(
+      "null",
+      "true",
+      "false",
+      "0",
+      "-1.50e+3",
+      "12345678901234567890123",
+      '""',
+      '"\\\\"',
+      '"\\""',
+      "1E400",
+    ),
     fc.string({ unit: "binary" }).map((text) => JSON.stringify(text)),
     fc
       .array(fc.tuple(space(), tie("value"), space()))
       .map((items) => `[${items.map((parts) => parts.join("")).join(",")}${items.length === 0 ? " " : ""}]`),
     fc
       .array(fc.tuple(space(), key(), space(), space(), tie("value"), space()))
-      .map((members) => `{${members.map(([a, name, b, c, v, d]) => `${a}${name}${b}:${c}${v}${d}`).join(",")}}`),
+      .map(
+        (members) => `{${members.map(([a, name, b, c, v, d]) => `${a}${name}${b}:${c}${v}${d}`).join(",")}}`,
+      ),
   ),
 })).value;
 
@@ -25,14 +38,24 @@ function space(): fc.Arbitrary<string> {
 
 function key(): fc.Arbitrary<string> {
   return fc.oneof(
-    fc.constantFrom('"payload"', '"p\\u0061yload"', '"payloa\\u0064"', '"payloads"', '"__proto__"', '"payloae"', '"\\\\payload"'),
+    fc.constantFrom(
+      '"payload"',
+      '"p\\u0061yload"',
+      '"payloa\\u0064"',
+      '"payloads"',
+      '"__proto__"',
+      '"payloae"',
+      '"\\\\payload"',
+    ),
     fc.string().map((text) => JSON.stringify(text)),
   );
 }
 
 const objectText = fc
   .array(fc.tuple(space(), key(), space(), space(), jsonText, space()))
-  .map((members) => ` {${members.map(([a, name, b, c, v, d]) => `${a}${name}${b}:${c}${v}${d}`).join(",")}} `);
+  .map(
+    (members) => ` {${members.map(([a, name, b, c, v, d]) => `${a}${name}${b}:${c}${v}${d}`).join(",")}} `,
+  );
 
 describe("the text of a member", () => {
   it("parses to what JSON.parse finds under that name, for any JSON text", () => {

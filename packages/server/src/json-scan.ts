@@ -62,10 +62,7 @@ export function scanMember(
 }
 
 /** The spans of the elements of the array at `from`; empty when the value is no array. */
-export function scanElements(
-  text: string,
-  { from, depthMax }: { from: number; depthMax: number },
-): Span[] {
+export function scanElements(text: string, { from, depthMax }: { from: number; depthMax: number }): Span[] {
   const spans: Span[] = [];
   let at = skipSpace(text, from);
   if (text.charCodeAt(at) !== OPEN_BRACKET) return spans;

@@ -22,7 +22,9 @@ const HTTPValidationError = named(
       named(
         "ValidationError",
         Type.Object({
-          loc: Type.Array(Type.String(), { description: "Where: body, query, path or header, then the field." }),
+          loc: Type.Array(Type.String(), {
+            description: "Where: body, query, path or header, then the field.",
+          }),
           msg: Type.String({ description: "What to change." }),
           type: Type.String(),
         }),
@@ -54,7 +56,9 @@ export async function describeApi(routes: readonly Route[]): Promise<string> {
         },
       },
     },
-    refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json["$id"] ?? `def-${index}`) },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) => String(json["$id"] ?? `def-${index}`),
+    },
   });
   const schemas = new NamedSchemas(app);
   app.after(() => {
@@ -115,7 +119,8 @@ const WRITES_ONLY: ReadonlySet<number> = new Set([409, 413, 415]);
 function answersOf(route: Route, schemas: NamedSchemas): Record<string, unknown> {
   const answers: Record<string, unknown> = {};
   for (const [status, schema] of Object.entries(route.answers)) {
-    answers[status] = schema === null ? { description: "Done.", type: "null" } : answer("Done.", schemas.referring(schema));
+    answers[status] =
+      schema === null ? { description: "Done.", type: "null" } : answer("Done.", schemas.referring(schema));
   }
   if (route.scope === "public") return answers;
   const writes = route.body !== null || route.method === "POST";

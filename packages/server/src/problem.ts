@@ -30,21 +30,24 @@ export function problemAnswer(
 /** The body of a refusal. */
 export function problemText(error: PosthasteError): string {
   if (error.code !== "validation") return JSON.stringify({ code: error.code, detail: error.message });
-  const fields = error.fields.length === 0 ? [{ loc: [], msg: error.message, type: "value_error" }] : error.fields;
+  const fields =
+    error.fields.length === 0 ? [{ loc: [], msg: error.message, type: "value_error" }] : error.fields;
   return JSON.stringify({ detail: fields });
 }
 
 /** Whatever was thrown, as one of ours. */
 export function toPosthasteError(error: unknown, bodyMaxBytes = REQUEST_BODY_MAX_BYTES): PosthasteError {
   if (error instanceof PosthasteError) return error;
-  if (error instanceof StoreUnavailable) return new PosthasteError("unavailable", undefined, { cause: error });
+  if (error instanceof StoreUnavailable)
+    return new PosthasteError("unavailable", undefined, { cause: error });
   const statusCode = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
   if (typeof statusCode !== "number" || statusCode < 400 || statusCode >= 500) {
     return new PosthasteError("internal", undefined, { cause: error });
   }
   // Fastify refused the request before any code of ours saw it.
   if (statusCode === ERRORS.payload_too_large.status) return tooLarge(bodyMaxBytes);
-  if (statusCode === ERRORS.unsupported_media_type.status) return new PosthasteError("unsupported_media_type");
+  if (statusCode === ERRORS.unsupported_media_type.status)
+    return new PosthasteError("unsupported_media_type");
   return new PosthasteError("bad_request", undefined, { cause: error });
 }
 

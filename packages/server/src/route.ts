@@ -82,7 +82,7 @@ export interface Incoming {
   readonly params: unknown;
   readonly query: Readonly<Record<string, unknown>>;
   readonly idempotencyKey: string | readonly string[] | undefined;
-  readonly bytes: Uint8Array | undefined;
+  readonly bytes: Buffer | undefined;
 }
 
 /** A request as a handler gets it: checked against the schemas. */
@@ -100,7 +100,11 @@ export interface Call<Params, Query, Body> {
   readonly remember: Remember;
 }
 
-interface EnvironmentRoute<Params extends TObject, Query extends TObject, Body extends TSchema> extends Described {
+interface EnvironmentRoute<
+  Params extends TObject,
+  Query extends TObject,
+  Body extends TSchema,
+> extends Described {
   readonly scope: "environment";
   readonly params?: Params;
   readonly query?: Query;
@@ -131,9 +135,15 @@ export function environmentRoute<
 >(definition: EnvironmentRoute<Params, Query, Body>): Route {
   const { handle, idempotency, method } = definition;
   const params = definition.params && compile(definition.params);
-  const query = definition.query && { read: queryReader(definition.query), checker: compile(definition.query) };
+  const query = definition.query && {
+    read: queryReader(definition.query),
+    checker: compile(definition.query),
+  };
   const body = definition.body && compile(definition.body);
-  const reading = { member: definition.verbatim ?? NO_MEMBER, depthMax: definition.depthMax ?? JSON_DEPTH_MAX };
+  const reading = {
+    member: definition.verbatim ?? NO_MEMBER,
+    depthMax: definition.depthMax ?? JSON_DEPTH_MAX,
+  };
   const emptyBody = definition.bodyOptional === true ? { text: "", value: {}, span: null } : undefined;
   return {
     ...definition,
@@ -154,7 +164,13 @@ export function environmentRoute<
       const { text, span } = json;
       const keyed =
         method === "POST"
-          ? keyedRequest({ environmentId, method, url: incoming.url, key: incoming.idempotencyKey, bodyText: text })
+          ? keyedRequest({
+              environmentId,
+              method,
+              url: incoming.url,
+              key: incoming.idempotencyKey,
+              bodyText: text,
+            })
           : null;
       const call = {
         environmentId,
@@ -172,7 +188,7 @@ export function environmentRoute<
   };
 }
 
-const NO_BYTES = new Uint8Array(0);
+const NO_BYTES = Buffer.alloc(0);
 const NO_BODY: JsonBody = { text: "", value: {}, span: null };
 const PATH_LOC: readonly string[] = ["path"];
 const QUERY_LOC: readonly string[] = ["query"];

@@ -3,7 +3,6 @@ import { CHANNEL_PATTERN, NAME_PATTERN, TAG_PATTERN } from "@posthaste/core/doma
 import type { Static, TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import type { TLocalizedValidationError } from "typebox/error";
-import { FIELD_ERRORS_MAX } from "./http-limits.ts";
 import { SECRET_PATTERN, TEXT_PATTERN } from "./patterns.ts";
 
 /** Where in the request a value stands: the first part of every `loc`. */
@@ -27,6 +26,7 @@ export function compile<Schema extends TSchema>(schema: Schema): Checker<Schema>
   };
 }
 
+/** The compiler stops after eight errors, which is as much as a person reads. */
 function explain(errors: readonly TLocalizedValidationError[], place: readonly string[]): FieldError[] {
   const fields: FieldError[] = [];
   const seen = new Set<string>();
@@ -38,7 +38,6 @@ function explain(errors: readonly TLocalizedValidationError[], place: readonly s
       if (seen.has(key)) continue;
       seen.add(key);
       fields.push(field);
-      if (fields.length === FIELD_ERRORS_MAX) return fields;
     }
   }
   return fields;
@@ -69,7 +68,9 @@ function sentence(error: TLocalizedValidationError): string {
     case "pattern":
       return patternSentence(String(error.params.pattern));
     case "minLength":
-      return error.params.limit === 1 ? "Must not be empty." : `Must have at least ${error.params.limit} characters.`;
+      return error.params.limit === 1
+        ? "Must not be empty."
+        : `Must have at least ${error.params.limit} characters.`;
     case "maxLength":
       return `Must have at most ${error.params.limit} characters.`;
     case "minimum":

@@ -10,7 +10,11 @@ export const historyFilters = {
   channel: Type.Optional(Type.String({ ...Channel, description: "Only messages on this channel." })),
   tag: Type.Optional(Type.String({ ...Tag, description: "Only messages with this tag." })),
   event_types: Type.Optional(
-    Type.Array(Name, { maxItems: EVENT_TYPES_MAX, uniqueItems: true, description: "Only these, separated by commas." }),
+    Type.Array(Name, {
+      maxItems: EVENT_TYPES_MAX,
+      uniqueItems: true,
+      description: "Only these, separated by commas.",
+    }),
   ),
   before: Type.Optional(Type.String({ ...Time, description: "Only what was made before this time." })),
   after: Type.Optional(Type.String({ ...Time, description: "Only what was made at or after this time." })),
@@ -44,6 +48,7 @@ export function historyQuery(query: HistoryQuery): {
 function timeOf(text: string | undefined, name: string): number | undefined {
   if (text === undefined) return undefined;
   const time = parseTime(text);
-  if (time === null) throw invalidField(["query", name], "Must be a time with its zone, such as 2026-03-14T09:26:53Z.");
+  if (time === null)
+    throw invalidField(["query", name], "Must be a time with its zone, such as 2026-03-14T09:26:53Z.");
   return time;
 }

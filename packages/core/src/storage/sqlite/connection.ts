@@ -7,7 +7,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 const SYNCHRONOUS_FULL = 2;
 export const PAGE_BYTES = 4_096;
 /** Pages of the write-ahead log after which a commit folds it into the database. */
-export const WAL_AUTOCHECKPOINT_PAGES = 16000;
+export const WAL_AUTOCHECKPOINT_PAGES = 4_000;
 /** What the write-ahead log keeps of its size after it has been folded in. */
 const WAL_KEPT_BYTES = 32 * 1_048_576;
 

@@ -15,7 +15,10 @@ export const createApplication = environmentRoute({
     "With `get_if_exists` an application that has the uid already is the answer (200) instead of a conflict (409).",
   query: Type.Object({
     get_if_exists: Type.Optional(
-      Type.Boolean({ default: false, description: "Answer with the application of that uid if there is one." }),
+      Type.Boolean({
+        default: false,
+        description: "Answer with the application of that uid if there is one.",
+      }),
     ),
   }),
   body: ApplicationIn,

@@ -6,7 +6,9 @@ import { environmentRoute } from "../../route.ts";
 import { listOf, orderField, pageFields } from "../fields.ts";
 import { ApplicationOut, applicationText } from "./schemas.ts";
 
-const NOT_OFFERED = Type.Optional(Type.Boolean({ default: false, description: "Not offered: only `false`." }));
+const NOT_OFFERED = Type.Optional(
+  Type.Boolean({ default: false, description: "Not offered: only `false`." }),
+);
 
 export const listApplications = environmentRoute({
   method: "GET",
@@ -25,9 +27,14 @@ export const listApplications = environmentRoute({
   }),
   answers: { 200: listOf(ApplicationOut) },
   handle({ environmentId, query }, { store }) {
-    const wanted = Object.entries(query).find(([name, value]) => name.startsWith("exclude_") && value === true);
+    const wanted = Object.entries(query).find(
+      ([name, value]) => name.startsWith("exclude_") && value === true,
+    );
     if (wanted !== undefined) {
-      throw invalidField(["query", wanted[0]], "Filtering applications by their endpoints is not offered. Leave it out.");
+      throw invalidField(
+        ["query", wanted[0]],
+        "Filtering applications by their endpoints is not offered. Leave it out.",
+      );
     }
     return listAnswer({
       query,

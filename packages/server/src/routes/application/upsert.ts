@@ -3,7 +3,13 @@ import { idPattern } from "../../patterns.ts";
 import { environmentRoute } from "../../route.ts";
 import { AppPath } from "../fields.ts";
 import { ApplicationIn, ApplicationOut, applicationText } from "./schemas.ts";
-import { assertApplication, insertApplication, newApplication, uidTaken, updateApplication } from "./write.ts";
+import {
+  assertApplication,
+  insertApplication,
+  newApplication,
+  uidTaken,
+  updateApplication,
+} from "./write.ts";
 
 const IS_ID = new RegExp(idPattern(ID_PREFIX.application));
 

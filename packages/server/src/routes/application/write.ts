@@ -9,7 +9,10 @@ import { assertMetadata, assertUid, type ApplicationIn } from "./schemas.ts";
 export type ApplicationFields = Static<typeof ApplicationIn>;
 
 /** What the schema cannot say. */
-export function assertApplication(fields: Partial<ApplicationFields>, loc: readonly string[] = ["body"]): void {
+export function assertApplication(
+  fields: Partial<ApplicationFields>,
+  loc: readonly string[] = ["body"],
+): void {
   assertUid(fields.uid, [...loc, "uid"]);
   assertMetadata(fields.metadata, [...loc, "metadata"]);
 }

@@ -21,7 +21,11 @@ export const getAttempt = environmentRoute({
     const { application } = await findApplication(call, services);
     const appId = application.id;
     const { id: messageId } = await findMessage({ appId, ref: params.msg_id }, services);
-    const attempt = await services.store.history.findAttempt({ appId, messageId, attemptId: params.attempt_id });
+    const attempt = await services.store.history.findAttempt({
+      appId,
+      messageId,
+      attemptId: params.attempt_id,
+    });
     if (attempt === null) throw new PosthasteError("not_found", "No attempt of this message has this id.");
     return {
       status: 200,

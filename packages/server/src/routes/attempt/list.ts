@@ -21,10 +21,7 @@ interface AttemptListQuery extends PageQuery {
 /** One page of an endpoint's or a message's attempts, newest first. */
 export function attemptListAnswer(
   query: AttemptListQuery,
-  {
-    of,
-    services,
-  }: { of: Pick<AttemptQuery, "appId" | "endpointId" | "messageId">; services: Services },
+  { of, services }: { of: Pick<AttemptQuery, "appId" | "endpointId" | "messageId">; services: Services },
 ): Promise<Answer> {
   const status = statusFilter(query.status);
   const withContent = query.with_content ?? true;

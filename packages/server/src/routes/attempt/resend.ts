@@ -26,7 +26,10 @@ export const resendMessage = environmentRoute({
     const message = await findMessage({ appId, ref: params.msg_id }, services);
     const endpoint = findEndpoint(endpoints, params.endpoint_id);
     if (message.payload === null) {
-      throw new PosthasteError("bad_request", "The payload of this message has expired. Send it as a new message.");
+      throw new PosthasteError(
+        "bad_request",
+        "The payload of this message has expired. Send it as a new message.",
+      );
     }
     const answer = { status: 202, text: "{}" };
     const { idempotency } = call.remember(answer);

@@ -28,10 +28,18 @@ export const MessageAttemptOut = named(
     url: Type.String(),
     timestamp: Type.String({ ...Time, description: "When it began." }),
     status: StatusNumber,
-    statusText: Type.Unsafe<string>({ type: "string", enum: ["success", "pending", "fail", "sending", "canceled"] }),
-    triggerType: Type.Unsafe<0 | 1>({ type: "integer", enum: [0, 1], description: "0 scheduled, 1 asked for by a person." }),
+    statusText: Type.Unsafe<string>({
+      type: "string",
+      enum: ["success", "pending", "fail", "sending", "canceled"],
+    }),
+    triggerType: Type.Unsafe<0 | 1>({
+      type: "integer",
+      enum: [0, 1],
+      description: "0 scheduled, 1 asked for by a person.",
+    }),
     response: Type.String({
-      description: "What was answered, its first 16 KiB; base64 when it is not UTF-8; a sentence when nothing was. `{}` without content.",
+      description:
+        "What was answered, its first 16 KiB; base64 when it is not UTF-8; a sentence when nothing was. `{}` without content.",
     }),
     responseStatusCode: Type.Integer({ description: "0 when no response came." }),
     responseDurationMs: Type.Integer({ description: "Milliseconds." }),
@@ -55,7 +63,10 @@ export const attemptListFields = {
     Type.Boolean({ default: true, description: "false leaves the responses out of the answer." }),
   ),
   expanded_statuses: Type.Optional(
-    Type.Boolean({ default: false, description: "false shows a canceled attempt as failed, for older clients." }),
+    Type.Boolean({
+      default: false,
+      description: "false shows a canceled attempt as failed, for older clients.",
+    }),
   ),
 };
 

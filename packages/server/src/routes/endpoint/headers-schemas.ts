@@ -10,7 +10,9 @@ export const EndpointHeadersPatchIn = named(
     headers: Type.Record(Type.String(), nullable(Type.String()), {
       description: "Added or replaced; null takes a header away. Upper and lower case are the same name.",
     }),
-    deleteHeaders: Type.Optional(Type.Array(Type.String(), { default: [], description: "Names to take away." })),
+    deleteHeaders: Type.Optional(
+      Type.Array(Type.String(), { default: [], description: "Names to take away." }),
+    ),
   }),
 );
 

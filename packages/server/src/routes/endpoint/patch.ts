@@ -3,7 +3,14 @@ import { environmentRoute } from "../../route.ts";
 import { findApplication } from "../application/find.ts";
 import { EndpointPath } from "../fields.ts";
 import { EndpointOut, EndpointPatch, endpointText } from "./schemas.ts";
-import { assertEndpoint, changeEndpoint, scheduleToMs, secondsToMs, switched, type EndpointChanges } from "./write.ts";
+import {
+  assertEndpoint,
+  changeEndpoint,
+  scheduleToMs,
+  secondsToMs,
+  switched,
+  type EndpointChanges,
+} from "./write.ts";
 
 export const patchEndpoint = environmentRoute({
   method: "PATCH",

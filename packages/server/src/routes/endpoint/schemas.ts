@@ -22,12 +22,15 @@ const Url = Type.String({
   examples: ["https://example.com/webhook/"],
 });
 
-const EventTypes = Type.Array(Type.String({ minLength: 1, maxLength: NAME_MAX_CHARS, pattern: NAME_PATTERN }), {
-  minItems: 1,
-  maxItems: EVENT_TYPES_MAX,
-  uniqueItems: true,
-  description: "Only messages of these types, which must exist; null = all.",
-});
+const EventTypes = Type.Array(
+  Type.String({ minLength: 1, maxLength: NAME_MAX_CHARS, pattern: NAME_PATTERN }),
+  {
+    minItems: 1,
+    maxItems: EVENT_TYPES_MAX,
+    uniqueItems: true,
+    description: "Only messages of these types, which must exist; null = all.",
+  },
+);
 
 const Channels = Type.Array(Channel, {
   minItems: 1,
@@ -79,10 +82,15 @@ const ours = {
 
 const editable = {
   description: Type.Optional(Type.String({ ...Text, default: "" })),
-  throttleRate: Type.Optional(nullable({ ...ThrottleRate, description: "Attempts a second; null = no limit." })),
+  throttleRate: Type.Optional(
+    nullable({ ...ThrottleRate, description: "Attempts a second; null = no limit." }),
+  ),
   uid: Type.Optional(nullable(Uid)),
   disabled: Type.Optional(
-    Type.Boolean({ default: false, description: "Nothing is sent; what is owed waits and no new message is added." }),
+    Type.Boolean({
+      default: false,
+      description: "Nothing is sent; what is owed waits and no new message is added.",
+    }),
   ),
   eventTypes: Type.Optional(nullable(EventTypes)),
   channels: Type.Optional(nullable(Channels)),
@@ -134,7 +142,10 @@ export const EndpointOut = named(
     ),
     disabledAt: Type.Optional(Time),
     failingSince: Type.Optional(
-      Type.String({ ...Time, description: "Since when every attempt failed. An addition to Svix's contract." }),
+      Type.String({
+        ...Time,
+        description: "Since when every attempt failed. An addition to Svix's contract.",
+      }),
     ),
   }),
 );

@@ -4,7 +4,14 @@ import { environmentRoute } from "../../route.ts";
 import { findApplication } from "../application/find.ts";
 import { EndpointPath } from "../fields.ts";
 import { EndpointOut, endpointText, EndpointUpsertIn } from "./schemas.ts";
-import { assertEndpoint, changeEndpoint, editableFields, insertEndpoint, newEndpoint, switched } from "./write.ts";
+import {
+  assertEndpoint,
+  changeEndpoint,
+  editableFields,
+  insertEndpoint,
+  newEndpoint,
+  switched,
+} from "./write.ts";
 
 const IS_ID = new RegExp(idPattern(ID_PREFIX.endpoint));
 

@@ -16,7 +16,9 @@ export const deleteEventType = environmentRoute({
     "back. With `expunge` it is removed for good.",
   params: EventTypePath,
   query: Type.Object({
-    expunge: Type.Optional(Type.Boolean({ default: false, description: "Remove it instead of archiving it." })),
+    expunge: Type.Optional(
+      Type.Boolean({ default: false, description: "Remove it instead of archiving it." }),
+    ),
   }),
   answers: { 204: null },
   async handle({ environmentId, params, query }, services) {

@@ -1,5 +1,12 @@
 import { environmentRoute } from "../../route.ts";
-import { EventTypeOut, EventTypePatch, EventTypePath, eventTypeText, findEventType, updateEventType } from "./schemas.ts";
+import {
+  EventTypeOut,
+  EventTypePatch,
+  EventTypePath,
+  eventTypeText,
+  findEventType,
+  updateEventType,
+} from "./schemas.ts";
 
 export const patchEventType = environmentRoute({
   method: "PATCH",
@@ -8,7 +15,8 @@ export const patchEventType = environmentRoute({
   tag: "Event Type",
   scope: "environment",
   summary: "Patch Event Type",
-  description: "Changes the fields given and leaves the others. `null` takes schemas, groupName or featureFlags away.",
+  description:
+    "Changes the fields given and leaves the others. `null` takes schemas, groupName or featureFlags away.",
   params: EventTypePath,
   body: EventTypePatch,
   answers: { 200: EventTypeOut },

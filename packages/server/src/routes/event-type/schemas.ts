@@ -21,7 +21,9 @@ const FeatureFlags = Type.Array(Name, {
 });
 
 const fields = {
-  archived: Type.Optional(Type.Boolean({ default: false, description: "No longer offered for new endpoints." })),
+  archived: Type.Optional(
+    Type.Boolean({ default: false, description: "No longer offered for new endpoints." }),
+  ),
   deprecated: Type.Optional(Type.Boolean({ default: false })),
   schemas: Type.Optional(nullable(Schemas as typeof Schemas & { type: string })),
   groupName: Type.Optional(nullable(Name)),

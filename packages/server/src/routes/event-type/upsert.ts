@@ -1,6 +1,13 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { environmentRoute } from "../../route.ts";
-import { EventTypeOut, EventTypePath, eventTypeText, EventTypeUpsertIn, newEventType, updateEventType } from "./schemas.ts";
+import {
+  EventTypeOut,
+  EventTypePath,
+  eventTypeText,
+  EventTypeUpsertIn,
+  newEventType,
+  updateEventType,
+} from "./schemas.ts";
 
 export const upsertEventType = environmentRoute({
   method: "PUT",
@@ -9,7 +16,8 @@ export const upsertEventType = environmentRoute({
   tag: "Event Type",
   scope: "environment",
   summary: "Upsert Event Type",
-  description: "Replaces the event type's fields, those left out get their defaults; creates it (201) when there is none.",
+  description:
+    "Replaces the event type's fields, those left out get their defaults; creates it (201) when there is none.",
   params: EventTypePath,
   body: EventTypeUpsertIn,
   answers: { 200: EventTypeOut, 201: EventTypeOut },
@@ -19,7 +27,8 @@ export const upsertEventType = environmentRoute({
     const found = await services.store.eventTypes.find({ environmentId, name });
     if (found === null) {
       const result = await services.store.eventTypes.insert(fresh, {});
-      if (result.kind === "inserted") return { status: 201, text: eventTypeText(fresh, { withSchemas: true }) };
+      if (result.kind === "inserted")
+        return { status: 201, text: eventTypeText(fresh, { withSchemas: true }) };
       throw new PosthasteError("conflict", "This event type is being created by another request. Try again.");
     }
     const changed = { ...fresh, createdAt: found.createdAt };

@@ -34,7 +34,9 @@ const MessageBatchOut = named(
         error: Type.Optional(
           Type.Object({ code: Type.String(), detail: Type.String() }, { description: "With status 409." }),
         ),
-        detail: Type.Optional(Type.Array(Type.Unknown(), { description: "With status 422: {loc, msg, type} each." })),
+        detail: Type.Optional(
+          Type.Array(Type.Unknown(), { description: "With status 422: {loc, msg, type} each." }),
+        ),
       }),
       { description: "One for each message, in order." },
     ),
@@ -71,13 +73,16 @@ export const createMessageBatch = environmentRoute({
     const application = await findApplication(call, services);
     const now = services.runtime.clock.now();
     const spans = span === null ? [] : scanElements(text, { from: span.start, depthMax: DEPTH_MAX });
-    const entries = body.messages.map((value, index) => readEntry(value, { text, span: spans[index], index, now }));
+    const entries = body.messages.map((value, index) =>
+      readEntry(value, { text, span: spans[index], index, now }),
+    );
     const messages = entries.flatMap((entry) => (entry instanceof PosthasteError ? [] : [entry]));
     const outcomes =
       messages.length === 0
         ? []
         : await services.engine.accept({ environmentId, application, messages, idempotency: keyed });
-    if (outcomes.length > 0 && outcomes.every(isKeyConflict)) throw new PosthasteError("idempotency_conflict");
+    if (outcomes.length > 0 && outcomes.every(isKeyConflict))
+      throw new PosthasteError("idempotency_conflict");
     const withContent = query.with_content ?? false;
     let next = 0;
     const data = entries.map((entry) =>
@@ -114,7 +119,9 @@ function isKeyConflict(outcome: AcceptOutcome): boolean {
 function outcomeText(outcome: AcceptOutcome | undefined, withContent: boolean): string {
   if (outcome === undefined) throw new PosthasteError("internal");
   if (outcome.kind === "conflict") {
-    return refusedText(outcome.reason === "event_id" ? eventIdTaken() : new PosthasteError("idempotency_conflict"));
+    return refusedText(
+      outcome.reason === "event_id" ? eventIdTaken() : new PosthasteError("idempotency_conflict"),
+    );
   }
   const { message } = outcome;
   return `{"status":202,"message":${messageText(message, shownPayload(message, { withContent }))}}`;

@@ -57,7 +57,10 @@ async function inlineApplication(
     throw new PosthasteError("not_found", "No application has this id or uid.");
   }
   if (fields.uid !== ref) {
-    throw invalidField([...loc, "uid"], "Must be the uid in the path, or the message would go to another application.");
+    throw invalidField(
+      [...loc, "uid"],
+      "Must be the uid in the path, or the message would go to another application.",
+    );
   }
   assertApplication(fields, loc);
   const application = newApplication(fields, { environmentId, runtime: services.runtime });

@@ -11,7 +11,10 @@ export function newMessage(
   { payloadText, now, loc }: { payloadText: string; now: number; loc: readonly string[] },
 ): NewMessage {
   if (body.deliverAt !== undefined && body.deliverAt !== null) {
-    throw invalidField([...loc, "deliverAt"], "Scheduling is not offered yet. Leave deliverAt out and send the message when it is due.");
+    throw invalidField(
+      [...loc, "deliverAt"],
+      "Scheduling is not offered yet. Leave deliverAt out and send the message when it is due.",
+    );
   }
   assertUid(body.eventId, [...loc, "eventId"]);
   return {

@@ -9,7 +9,10 @@ const TAGS_MAX = 5;
 const RETENTION_DAYS_MAX = 90;
 const RETENTION_HOURS_MAX = 2_160;
 
-const EventId = Type.String({ ...Name, description: "Your own id of the event; a second one is refused (409)." });
+const EventId = Type.String({
+  ...Name,
+  description: "Your own id of the event; a second one is refused (409).",
+});
 const EventTypeName = Type.String({ ...Name, description: "Such as order.completed; need not exist." });
 const Channels = Type.Array(Channel, { minItems: 1, maxItems: CHANNELS_MAX, uniqueItems: true });
 const Tags = Type.Array(Tag, { maxItems: TAGS_MAX, uniqueItems: true });
@@ -39,7 +42,10 @@ export const MessageIn = named(
             type: ["string", "null"],
             description: "Sent as it is instead of `payload`; need not be JSON.",
           },
-          headers: { type: ["object", "null"], description: "Only `content-type: application/json` is offered." },
+          headers: {
+            type: ["object", "null"],
+            description: "Only `content-type: application/json` is offered.",
+          },
         },
       }),
     ),
@@ -51,13 +57,18 @@ export const MessageIn = named(
         Type.Integer({
           minimum: 1,
           maximum: RETENTION_DAYS_MAX,
-          description: "Days after which the payload is deleted; the message stays. Default: it stays as long.",
+          description:
+            "Days after which the payload is deleted; the message stays. Default: it stays as long.",
         }),
       ),
     ),
     payloadRetentionHours: Type.Optional(
       nullable(
-        Type.Integer({ minimum: 1, maximum: RETENTION_HOURS_MAX, description: "The same in hours; wins over days." }),
+        Type.Integer({
+          minimum: 1,
+          maximum: RETENTION_HOURS_MAX,
+          description: "The same in hours; wins over days.",
+        }),
       ),
     ),
   }),
@@ -76,7 +87,7 @@ export const MessageOut = named(
       type: "object",
       additionalProperties: true,
       description:
-        "As it was sent. `{}` without content, `{\"expired\":true}` once deleted, `{\"rawPayload\":\"…\"}` when it " +
+        'As it was sent. `{}` without content, `{"expired":true}` once deleted, `{"rawPayload":"…"}` when it ' +
         "was not a JSON object.",
     }),
   }),

@@ -1,5 +1,5 @@
 -- Times are milliseconds since the Unix epoch. Ids are KSUIDs: their order is the order of creation, so no
--- table has an index by time. Every key leads with the environment or the application.
+-- table has an index by time. Every statement names the environment or the application.
 
 CREATE TABLE environment (
   id TEXT NOT NULL PRIMARY KEY,
@@ -78,8 +78,13 @@ CREATE UNIQUE INDEX endpoint_uid ON endpoint (app_id, uid) WHERE uid IS NOT NULL
 CREATE INDEX endpoint_orphaning ON endpoint (app_id, id) WHERE deleted = 1 AND drained = 0;
 CREATE INDEX endpoint_deleted ON endpoint (app_id, deleted_at) WHERE deleted = 1 AND drained = 1;
 
--- Insert-only; retention deletes whole messages and, earlier, payloads that have their own expiry.
+-- Messages and attempts are insert-only and lie in the order of their making (seq, one sequence for both, never
+-- used twice), so a commit of a thousand applications fills the same few pages as one of a single application.
+-- The lists by application and by endpoint would each cost another page for nearly every row. They are filled
+-- later, many rows at a time, in the order of their keys: every row up to `listed.seq` is in them, the few
+-- thousand after it are read from the tables themselves.
 CREATE TABLE message (
+  seq INTEGER NOT NULL PRIMARY KEY,
   app_id TEXT NOT NULL,
   id TEXT NOT NULL,
   event_type TEXT NOT NULL,
@@ -88,12 +93,50 @@ CREATE TABLE message (
   tags TEXT,
   payload_expires_at INTEGER,
   created_at INTEGER NOT NULL,
-  payload TEXT,
-  PRIMARY KEY (app_id, id)
+  payload TEXT
 ) STRICT;
+CREATE UNIQUE INDEX message_id ON message (id);
 CREATE UNIQUE INDEX message_event_id ON message (app_id, event_id) WHERE event_id IS NOT NULL;
 CREATE INDEX message_payload_expiry ON message (app_id, payload_expires_at)
   WHERE payload_expires_at IS NOT NULL AND payload IS NOT NULL;
+CREATE TABLE message_list (
+  app_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (app_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- status, manual and delivery_state are numbers (see sqlite/codes.ts): this is the widest table.
+CREATE TABLE attempt (
+  seq INTEGER NOT NULL PRIMARY KEY,
+  app_id TEXT NOT NULL,
+  endpoint_id TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  url TEXT NOT NULL,
+  timestamp INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  manual INTEGER NOT NULL,
+  status_code INTEGER NOT NULL,
+  error_class TEXT,
+  duration_ms INTEGER NOT NULL,
+  delivery_state INTEGER NOT NULL,
+  next_attempt_at INTEGER,
+  detail TEXT NOT NULL,
+  response_body ANY NOT NULL
+) STRICT;
+CREATE INDEX attempt_message ON attempt (message_id, id);
+CREATE TABLE attempt_list (
+  app_id TEXT NOT NULL,
+  endpoint_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (app_id, endpoint_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- One row.
+CREATE TABLE listed (seq INTEGER NOT NULL) STRICT;
+INSERT INTO listed (seq) VALUES (0);
 
 -- Deliveries that have not ended: the only table that churns.
 -- leased_by NULL: nobody is sending it. next_attempt_at NULL as well: paused until its endpoint is enabled.
@@ -115,46 +158,22 @@ CREATE INDEX due_waiting ON due (app_id, endpoint_id, next_attempt_at)
 CREATE INDEX due_paused ON due (app_id, endpoint_id)
   WHERE leased_by IS NULL AND next_attempt_at IS NULL;
 
--- Insert-only. status, manual and delivery_state are numbers (see sqlite/codes.ts): this is the widest table.
-CREATE TABLE attempt (
-  app_id TEXT NOT NULL,
-  endpoint_id TEXT NOT NULL,
-  message_id TEXT NOT NULL,
-  id TEXT NOT NULL,
-  url TEXT NOT NULL,
-  timestamp INTEGER NOT NULL,
-  status INTEGER NOT NULL,
-  manual INTEGER NOT NULL,
-  status_code INTEGER NOT NULL,
-  error_class TEXT,
-  duration_ms INTEGER NOT NULL,
-  delivery_state INTEGER NOT NULL,
-  next_attempt_at INTEGER,
-  detail TEXT NOT NULL,
-  response_body ANY NOT NULL
-) STRICT;
-CREATE INDEX attempt_endpoint ON attempt (app_id, endpoint_id, id);
-CREATE INDEX attempt_message ON attempt (app_id, message_id, id);
-
--- Keys are random, so each day has a table of its own (day number modulo 2): forgetting a day empties one.
+-- Keys are random: an index on them would cost a page for each. The writer keeps a compact one in memory
+-- instead (see sqlite/writer/key-index.ts), so rows lie in the order of their making and the oldest go first.
 -- The scope is a hash that includes the environment. message_id is set for a message, status_code and body for
 -- any other answer.
-CREATE TABLE idempotency_0 (
-  scope TEXT NOT NULL PRIMARY KEY,
+CREATE TABLE idempotency (
+  seq INTEGER NOT NULL PRIMARY KEY,
+  scope TEXT NOT NULL,
   body_hash TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   message_id TEXT,
   status_code INTEGER,
   body TEXT
-) STRICT, WITHOUT ROWID;
-CREATE TABLE idempotency_1 (
-  scope TEXT NOT NULL PRIMARY KEY,
-  body_hash TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  message_id TEXT,
-  status_code INTEGER,
-  body TEXT
-) STRICT, WITHOUT ROWID;
--- The newest day that has been written; one row.
-CREATE TABLE idempotency_day (day INTEGER NOT NULL) STRICT;
-INSERT INTO idempotency_day (day) VALUES (0);
+) STRICT;
+-- Full parts of that index; `first` is the seq that its entries count from.
+CREATE TABLE idempotency_part (
+  first INTEGER NOT NULL PRIMARY KEY,
+  newest_at INTEGER NOT NULL,
+  slots BLOB NOT NULL
+) STRICT;

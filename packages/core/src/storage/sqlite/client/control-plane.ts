@@ -23,7 +23,7 @@ export function environmentStore({ writer, reader }: Threads): EnvironmentStore 
     insertApiKey: (key) => writer.call("insertApiKey", toApiKeyRow(key)),
     findApiKey: async (hash) => orNull(await reader.call("findApiKey", hash), toApiKey),
     hasApiKey: (environmentId) => reader.call("hasApiKey", environmentId),
-    findAnswer: (query) => reader.call("findAnswer", query),
+    findAnswer: (query) => writer.call("findAnswer", query),
   };
 }
 

@@ -14,7 +14,7 @@ export function historyStore({ writer, reader }: Threads): HistoryStore {
       return row === null ? null : toMessage(row);
     },
     async listMessages(query) {
-      const rows = await collect(query.page, (page) => reader.call("listMessages", { ...query, page }));
+      const rows = await collect(query.page, (from) => reader.call("listMessages", { ...query, ...from }));
       return rows.map(toMessage);
     },
     async findAttempt(query) {
@@ -22,7 +22,7 @@ export function historyStore({ writer, reader }: Threads): HistoryStore {
       return row === null ? null : toAttempt(row);
     },
     async listAttempts(query) {
-      const rows = await collect(query.page, (page) => reader.call("listAttempts", { ...query, page }));
+      const rows = await collect(query.page, (from) => reader.call("listAttempts", { ...query, ...from }));
       return rows.map(toAttemptWithMessage);
     },
     prune: (request) => pruner.prune(request),
@@ -31,13 +31,20 @@ export function historyStore({ writer, reader }: Threads): HistoryStore {
 }
 
 /** Takes steps until the page is full or there is nothing more to look at. */
-async function collect<Row>(page: Page, step: (page: Page) => Promise<Step<Row>>): Promise<Row[]> {
+async function collect<Row>(
+  page: Page,
+  take: (from: { page: Page; unlisted: boolean }) => Promise<Step<Row>>,
+): Promise<Row[]> {
   const rows: Row[] = [];
-  let after = page.after;
+  let { after } = page;
+  let unlisted = true;
   do {
-    const found: Step<Row> = await step({ ...page, after, limit: page.limit - rows.length });
-    rows.push(...found.rows);
-    after = found.after;
+    const step: Step<Row> = await take({
+      page: { ...page, after, limit: page.limit - rows.length },
+      unlisted,
+    });
+    rows.push(...step.rows);
+    ({ after, unlisted } = step);
   } while (after !== null && rows.length < page.limit);
   return rows;
 }

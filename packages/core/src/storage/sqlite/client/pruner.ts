@@ -21,12 +21,15 @@ export class Pruner {
   }
 
   async prune({ environmentId, before, now, limit }: PruneRequest): Promise<number> {
+    const { writer, reader } = this.#threads;
+    await writer.call("fillLists");
+    while (await writer.call("forgetExpiredKeys", { now }));
     let after = this.#doneUpTo.get(environmentId) ?? "";
     let fromStart = after === "";
     let gone = 0;
     while (gone < limit) {
       const scan = { environmentId, after, before, now, limit: limit - gone };
-      const found = await this.#threads.reader.call("findPrunable", scan);
+      const found = await reader.call("findPrunable", scan);
       const removed = await this.#remove(found, now);
       gone += removed;
       if (found.after === null) {

@@ -1,6 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { IDEMPOTENCY_TTL_MS } from "../../../domain/limits.ts";
-import type { IdempotentAnswer, Page } from "../../port.ts";
+import type { Page } from "../../port.ts";
 import { APPLICATION_COLUMNS, type ApplicationRow } from "../rows/application.ts";
 import { ENDPOINT_COLUMNS, type EndpointRow } from "../rows/endpoint.ts";
 import {
@@ -11,14 +10,6 @@ import {
 } from "../rows/environment.ts";
 import { EVENT_TYPE_COLUMNS, type EventTypeRow } from "../rows/event-type.ts";
 import { query, type Query, type Row } from "../values.ts";
-
-type AnswerRow = [
-  scope: string,
-  bodyHash: string,
-  createdAt: number,
-  statusCode: number | null,
-  body: string | null,
-];
 
 /** Reads of everything that is configured rather than sent. */
 export function controlPlaneReads(db: DatabaseSync) {
@@ -34,23 +25,10 @@ function environmentReads(db: DatabaseSync) {
   const list = query<EnvironmentRow>(db, `SELECT ${ENVIRONMENT_COLUMNS} FROM environment ORDER BY id`);
   const findKey = query<ApiKeyRow>(db, `SELECT ${API_KEY_COLUMNS} FROM api_key WHERE hash = ?`);
   const anyKey = query<[number]>(db, "SELECT 1 FROM api_key WHERE environment_id = ? LIMIT 1");
-  const findAnswers = query<AnswerRow>(
-    db,
-    `SELECT scope, body_hash, created_at, status_code, body FROM idempotency_0 WHERE scope = ?1
-     UNION ALL
-     SELECT scope, body_hash, created_at, status_code, body FROM idempotency_1 WHERE scope = ?1`,
-  );
   return {
     listEnvironments: () => list.all(),
     findApiKey: (hash: string) => findKey.get(hash) ?? null,
     hasApiKey: (environmentId: string) => anyKey.get(environmentId) !== undefined,
-    findAnswer({ scope, now }: { scope: string; now: number }): IdempotentAnswer | null {
-      for (const [, bodyHash, createdAt, statusCode, body] of findAnswers.all(scope)) {
-        if (createdAt <= now - IDEMPOTENCY_TTL_MS || statusCode === null) continue;
-        return { scope, bodyHash, createdAt, statusCode, body: body ?? "" };
-      }
-      return null;
-    },
   };
 }
 

@@ -3,13 +3,20 @@ import { ID_PREFIX } from "../../../domain/ids.ts";
 import type { MessageQuery } from "../../port.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
 import { query, type SqlValue } from "../values.ts";
-import { type IdRange, idRange, type ListStatements, listStatements, runStep, type Step } from "./scan.ts";
+import {
+  type Entry,
+  type Filter,
+  idRange,
+  runStep,
+  StatementCache,
+  type Step,
+  type Stepped,
+} from "./scan.ts";
 
 /** Leaves the payload on disk: it stands last. */
 const WITHOUT_PAYLOAD = MESSAGE_COLUMNS.replace(/, payload$/, ", NULL");
 
 export function messageReads(db: DatabaseSync) {
-  const lists = listStatements<MessageRow>(db);
   const find = query<MessageRow>(db, `SELECT ${MESSAGE_COLUMNS} FROM message WHERE app_id = ? AND id = ?`);
   const findByEvent = query<MessageRow>(
     db,
@@ -18,37 +25,45 @@ export function messageReads(db: DatabaseSync) {
   return {
     findMessage: ({ appId, ref }: { appId: string; ref: string }) =>
       find.get(appId, ref) ?? findByEvent.get(appId, ref) ?? null,
-    listMessages: (request: MessageQuery) => listMessages(lists, request),
+    listMessages: messageList(db),
   };
 }
 
-function listMessages({ rows, ends }: ListStatements<MessageRow>, request: MessageQuery): Step<MessageRow> {
-  const { appId, page } = request;
-  const filter = messageFilter(request, "");
-  const order = page.order === "ascending" ? "ASC" : "DESC";
-  const columns = request.withPayload ? MESSAGE_COLUMNS : WITHOUT_PAYLOAD;
-  const where = "WHERE app_id = ? AND id >= ? AND id < ?";
-  return runStep({
-    page,
-    range: idRange(request, ID_PREFIX.message),
-    filtered: filter.sql !== "",
-    findEnd: ({ from, until }: IdRange, offset) =>
-      ends
-        .get(`SELECT id FROM message ${where} ORDER BY id ${order} LIMIT 1 OFFSET ?`)
-        .get(appId, from, until, offset)?.[0] ?? null,
-    read: ({ from, until }) =>
-      rows
-        .get(`SELECT ${columns} FROM message ${where}${filter.sql} ORDER BY id ${order} LIMIT ?`)
-        .all(appId, from, until, ...filter.params, page.limit),
-  });
+function messageList(db: DatabaseSync): (request: MessageQuery & Stepped) => Step<MessageRow> {
+  const entries = new StatementCache<Entry>(db);
+  const rows = new StatementCache<MessageRow>(db);
+  // The planner would take the index of ids, which leads through every application's rows.
+  const unlisted = query<Entry>(
+    db,
+    `SELECT id, seq FROM message NOT INDEXED
+     WHERE seq > (SELECT seq FROM listed) AND app_id = ? AND id >= ? AND id < ?`,
+  );
+  return (request) => {
+    const { appId, page } = request;
+    const filter = messageFilter(request, "");
+    const listed = entries.get(
+      `SELECT id, seq FROM message_list WHERE app_id = ? AND id >= ? AND id < ?
+       ORDER BY id ${page.order === "ascending" ? "ASC" : "DESC"} LIMIT ?`,
+    );
+    const row = rows.get(
+      `SELECT ${request.withPayload ? MESSAGE_COLUMNS : WITHOUT_PAYLOAD} FROM message
+       WHERE seq = ? AND app_id = ?${filter.sql}`,
+    );
+    return runStep({
+      page,
+      range: idRange(request, ID_PREFIX.message),
+      filtered: filter.sql !== "",
+      mayBeUnlisted: request.unlisted,
+      source: {
+        listed: ({ from, until }, limit) => listed.all(appId, from, until, limit),
+        unlisted: ({ from, until }) => unlisted.all(appId, from, until),
+      },
+      read: ([, seq]) => row.get(seq, appId, ...filter.params) ?? null,
+    });
+  };
 }
 
-export interface Filter {
-  readonly sql: string;
-  readonly params: readonly SqlValue[];
-}
-
-/** Conditions on a message's channels, tags and type. `table` is its alias with a dot, or nothing. */
+/** Conditions on a message's channels, tags and type. `table` is its name with a dot, or nothing. */
 export function messageFilter(
   { channel, tag, eventTypes }: Pick<MessageQuery, "channel" | "tag" | "eventTypes">,
   table: "" | "message.",

@@ -74,7 +74,8 @@ export function prunableReads(db: DatabaseSync) {
 function prunableStatements(db: DatabaseSync) {
   const oldMessages = query<[id: string]>(
     db,
-    `SELECT id FROM message WHERE app_id = ?1 AND id < ?2 AND NOT ${OWED("message.id")} ORDER BY id LIMIT ?4`,
+    `SELECT id FROM message_list WHERE app_id = ?1 AND id < ?2 AND NOT ${OWED("message_list.id")}
+     ORDER BY id LIMIT ?4`,
   );
   const owedLanes = lanesOwedBefore(db);
   const expiredPayloads = query<[id: string]>(
@@ -90,7 +91,7 @@ function prunableStatements(db: DatabaseSync) {
   );
   const anyLeft = query<[number]>(
     db,
-    `SELECT 1 FROM message WHERE app_id = ?1
+    `SELECT 1 FROM message_list WHERE app_id = ?1
      UNION ALL SELECT 1 FROM endpoint WHERE app_id = ?1
      UNION ALL SELECT 1 FROM due WHERE app_id = ?1 LIMIT 1`,
   );

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ksuidFloor } from "../../../domain/ksuid.ts";
 import type { Page } from "../../port.ts";
-import { query, type Query, type Row } from "../values.ts";
+import { query, type Query, type Row, type SqlValue } from "../values.ts";
 
 /**
  * Rows that one step of a filtered list looks at. A filter may match next to nothing in a long history, so
@@ -12,17 +12,35 @@ const SCAN_ROWS = 2_000;
 /** Sorts after every id. */
 const AFTER_ALL = "~";
 
+/** Where a step of a list begins. */
+export interface Stepped {
+  /** Whether rows that are not in the list yet may lie ahead; a step says so to the next. */
+  readonly unlisted: boolean;
+}
+
 /** One step of a list. */
 export interface Step<Columns> {
   readonly rows: Columns[];
   /** Where the next step goes on; null when there is nothing more to look at. */
   readonly after: string | null;
+  readonly unlisted: boolean;
 }
+
+/** A row's id and its place in the table. */
+export type Entry = readonly [id: string, seq: number];
 
 /** From (inclusive) and until (exclusive): the part of the ids that is left to look at. */
 export interface IdRange {
-  from: string;
-  until: string;
+  readonly from: string;
+  readonly until: string;
+}
+
+/** Where the entries of a list come from. */
+export interface EntrySource {
+  /** The first of the range, in the page's order. */
+  listed(range: IdRange, limit: number): Entry[];
+  /** Those of the range that are not in the list yet, in any order; some may be in it all the same. */
+  unlisted(range: IdRange): Entry[];
 }
 
 /** Times become ids: ids carry their time, so the primary key serves both. */
@@ -42,8 +60,52 @@ export function idRange(
   return { from, until };
 }
 
+/** Runs one step: `read` gives the row of an entry, or null when the filter leaves it out. */
+export function runStep<Columns>(options: {
+  page: Page;
+  range: IdRange;
+  filtered: boolean;
+  mayBeUnlisted: boolean;
+  source: EntrySource;
+  read: (entry: Entry) => Columns | null;
+}): Step<Columns> {
+  const { page, range, source, read } = options;
+  const size = options.filtered ? SCAN_ROWS : page.limit;
+  // First those that are not listed: one that is put into the list meanwhile is then seen twice, not missed.
+  const unlisted = options.mayBeUnlisted ? source.unlisted(range) : [];
+  const listed = source.listed(range, size);
+  const entries = merge(listed, unlisted, page.order);
+  const rows: Columns[] = [];
+  let looked = 0;
+  let last: string | null = null;
+  for (const entry of entries) {
+    if (looked === size || rows.length === page.limit) break;
+    looked += 1;
+    last = entry[0];
+    const row = read(entry);
+    if (row !== null) rows.push(row);
+  }
+  const ahead = listed.length === size || looked < entries.length;
+  return {
+    rows,
+    after: ahead ? last : null,
+    unlisted: last !== null && unlisted.some(([id]) => isBeyond(id, last ?? "", page.order)),
+  };
+}
+
+function merge(listed: Entry[], unlisted: Entry[], order: Page["order"]): Entry[] {
+  if (unlisted.length === 0) return listed;
+  const known = new Set(listed.map(([id]) => id));
+  const entries = [...listed, ...unlisted.filter(([id]) => !known.has(id))];
+  return entries.toSorted(([a], [b]) => (isBeyond(a, b, order) ? 1 : -1));
+}
+
+function isBeyond(id: string, other: string, order: Page["order"]): boolean {
+  return order === "ascending" ? id > other : id < other;
+}
+
 /** A statement per shape of a query: there are a few dozen shapes, each is prepared when first needed. */
-class StatementCache<Columns extends Row> {
+export class StatementCache<Columns extends Row> {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, Query<Columns>>();
 
@@ -61,31 +123,8 @@ class StatementCache<Columns extends Row> {
   }
 }
 
-/** The statements of one kind of list: those that find where a step ends, those that read its rows. */
-export interface ListStatements<Columns extends Row> {
-  readonly ends: StatementCache<[id: string]>;
-  readonly rows: StatementCache<Columns>;
-}
-
-export function listStatements<Columns extends Row>(db: DatabaseSync): ListStatements<Columns> {
-  return { ends: new StatementCache(db), rows: new StatementCache(db) };
-}
-
-/**
- * Runs one step. `read` selects from a range; `findEnd` gives the id at the end of so many rows of it, or
- * null when it has fewer.
- */
-export function runStep<Columns>(options: {
-  page: Page;
-  range: IdRange;
-  filtered: boolean;
-  findEnd: (range: IdRange, offset: number) => string | null;
-  read: (range: IdRange) => Columns[];
-}): Step<Columns> {
-  const { page, range, filtered, findEnd, read } = options;
-  if (!filtered) return { rows: read(range), after: null };
-  const end = findEnd(range, SCAN_ROWS - 1);
-  if (end === null) return { rows: read(range), after: null };
-  const part = page.order === "ascending" ? { ...range, until: `${end}\u0001` } : { ...range, from: end };
-  return { rows: read(part), after: end };
+/** More conditions of a WHERE, each with its AND, and their parameters. */
+export interface Filter {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
 }

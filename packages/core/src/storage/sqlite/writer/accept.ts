@@ -3,6 +3,7 @@ import { ACCEPT, type ValueReader } from "../batch.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
 import type { Query } from "../values.ts";
 import type { Idempotency } from "./idempotency.ts";
+import type { ListIndex } from "./list-index.ts";
 import type { WriterDatabase } from "./writer-database.ts";
 
 interface Claim {
@@ -15,19 +16,24 @@ interface Claim {
 export class AcceptWriter {
   readonly #database: WriterDatabase;
   readonly #idempotency: Idempotency;
+  readonly #lists: ListIndex;
   readonly #findMessage: Query<MessageRow>;
   readonly #findEvent: Query<[number]>;
   readonly #insertMessage: StatementSync;
   readonly #insertDue: StatementSync;
 
-  constructor(database: WriterDatabase, idempotency: Idempotency) {
+  constructor(
+    database: WriterDatabase,
+    { idempotency, lists }: { idempotency: Idempotency; lists: ListIndex },
+  ) {
     this.#database = database;
     this.#idempotency = idempotency;
+    this.#lists = lists;
     this.#findMessage = database.query(`SELECT ${MESSAGE_COLUMNS} FROM message WHERE app_id = ? AND id = ?`);
     this.#findEvent = database.query("SELECT 1 FROM message WHERE app_id = ? AND event_id = ?");
     this.#insertMessage = database.prepare(
-      `INSERT INTO message (app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO message (seq, app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#insertDue = database.prepare(
       `INSERT INTO due (app_id, endpoint_id, message_id, attempts, next_attempt_at, leased_by, manual, once)
@@ -61,6 +67,7 @@ export class AcceptWriter {
       return skipDeliveries(values, deliveryCount, ACCEPT.event_id);
     }
     this.#insertMessage.run(
+      this.#lists.nextSeq(),
       appId,
       id,
       eventType,

@@ -2,6 +2,7 @@ import { ACCEPT, type EncodedBatch, type EncodedResult, ValueReader } from "../b
 import { isFull } from "../failure.ts";
 import type { MessageRow } from "../rows/message.ts";
 import type { AcceptWriter } from "./accept.ts";
+import type { ListIndex } from "./list-index.ts";
 import type { SettleWriter } from "./settle.ts";
 import type { Space } from "./space.ts";
 import type { WriterDatabase } from "./writer-database.ts";
@@ -10,6 +11,7 @@ export interface CommitParts {
   readonly database: WriterDatabase;
   readonly accepts: AcceptWriter;
   readonly settles: SettleWriter;
+  readonly lists: ListIndex;
   readonly space: Space;
 }
 
@@ -22,7 +24,9 @@ export function commitBatch(parts: CommitParts, batch: EncodedBatch): EncodedRes
   try {
     return parts.database.transaction(() => {
       const { codes, replayed } = acceptAll(parts, batch);
-      return { accepted: codes, replayed, settled: settleAll(parts, batch) };
+      const settled = settleAll(parts, batch);
+      parts.lists.fillIfWorthIt();
+      return { accepted: codes, replayed, settled };
     });
   } catch (error) {
     if (!isFull(error) || parts.space.isFull) throw error;

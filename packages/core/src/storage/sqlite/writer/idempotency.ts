@@ -1,80 +1,157 @@
 import type { StatementSync } from "node:sqlite";
 import { IDEMPOTENCY_TTL_MS } from "../../../domain/limits.ts";
-import { DAY_MS } from "../../../domain/time.ts";
 import type { IdempotentAnswer } from "../../port.ts";
 import type { Query } from "../values.ts";
+import { KeyIndex, PART_ROWS } from "./key-index.ts";
 import type { WriterDatabase } from "./writer-database.ts";
 
-type ClaimRow = [bodyHash: string, createdAt: number, messageId: string | null];
+/** Expired keys removed in one transaction. */
+const FORGET_ROWS = 5_000;
+
+type KeyRow = [
+  scope: string,
+  bodyHash: string,
+  createdAt: number,
+  messageId: string | null,
+  statusCode: number | null,
+  body: string | null,
+];
 
 /** What a key that was seen before answers with. */
-export interface StoredClaim {
+export interface StoredKey {
   readonly bodyHash: string;
+  readonly createdAt: number;
   /** Null: the key belongs to another kind of request. */
   readonly messageId: string | null;
+  /** Null: the key belongs to a message. */
+  readonly statusCode: number | null;
+  readonly body: string | null;
 }
 
 /**
- * Keys are random, so pruning them one by one would touch every page. They live in two tables instead, one for
- * the even days and one for the odd: when a new day begins, the table it will use holds only keys of the day
- * before yesterday, all expired, and is emptied as a whole.
+ * Idempotency keys: rows in the order of their making, found through an index in memory. Safe: the writer is
+ * the only one that adds keys, in the transaction of the write that they answer for. A rollback leaves entries
+ * in the index that point to no row, or to one of another key: both are passed over.
  */
 export class Idempotency {
-  readonly #tables: readonly { find: Query<ClaimRow>; put: StatementSync; clear: StatementSync }[];
-  readonly #saveDay: StatementSync;
-  #day = 0;
+  readonly #database: WriterDatabase;
+  readonly #index = new KeyIndex();
+  readonly #read: Query<KeyRow>;
+  readonly #insert: StatementSync;
+  readonly #savePart: StatementSync;
+  readonly #forgetPart: StatementSync;
+  readonly #forgetOldest: StatementSync;
+  #lastSeq = 0;
 
   constructor(database: WriterDatabase) {
-    this.#tables = ["idempotency_0", "idempotency_1"].map((table) => ({
-      find: database.query(`SELECT body_hash, created_at, message_id FROM ${table} WHERE scope = ?`),
-      // An expired key may still be there: the new claim takes its place.
-      put: database.prepare(
-        `INSERT OR REPLACE INTO ${table} (scope, body_hash, created_at, message_id, status_code, body)
-         VALUES (?, ?, ?, ?, ?, ?)`,
-      ),
-      clear: database.prepare(`DELETE FROM ${table}`),
-    }));
-    this.#saveDay = database.prepare("UPDATE idempotency_day SET day = ?");
-    const day = database.query<[number]>("SELECT day FROM idempotency_day");
-    const load = (): void => void (this.#day = day.get()?.[0] ?? 0);
-    load();
-    database.afterRollback(load);
+    this.#database = database;
+    this.#read = database.query(
+      "SELECT scope, body_hash, created_at, message_id, status_code, body FROM idempotency WHERE seq = ?",
+    );
+    this.#insert = database.prepare(
+      `INSERT INTO idempotency (seq, scope, body_hash, created_at, message_id, status_code, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#savePart = database.prepare(
+      "INSERT OR REPLACE INTO idempotency_part (first, newest_at, slots) VALUES (?, ?, ?)",
+    );
+    this.#forgetPart = database.prepare("DELETE FROM idempotency_part WHERE first = ?");
+    this.#forgetOldest = database.prepare(
+      `DELETE FROM idempotency WHERE created_at <= ?
+         AND seq IN (SELECT seq FROM idempotency ORDER BY seq LIMIT ${FORGET_ROWS})`,
+    );
+    this.#load();
+    // What a rolled-back transaction saved is to be saved again.
+    database.afterRollback(() => {
+      for (const part of this.#index.parts) part.saved = false;
+    });
   }
 
-  /** The claim of this key that has not expired. Safe: the writer is the only one that adds keys. */
-  find(scope: string, now: number): StoredClaim | null {
-    for (const { find } of this.#tables) {
-      const row = find.get(scope);
-      if (row === undefined) continue;
-      const [bodyHash, createdAt, messageId] = row;
-      if (createdAt > now - IDEMPOTENCY_TTL_MS) return { bodyHash, messageId };
-    }
-    return null;
+  /** The claim or answer of this key that has not expired. */
+  find(scope: string, now: number): StoredKey | null {
+    return this.#index.find(scope, (seq) => {
+      const row = this.#read.get(seq);
+      if (row === undefined) return null;
+      const [rowScope, bodyHash, createdAt, messageId, statusCode, body] = row;
+      if (rowScope !== scope || createdAt <= now - IDEMPOTENCY_TTL_MS) return null;
+      return { bodyHash, createdAt, messageId, statusCode, body };
+    });
+  }
+
+  findAnswer({ scope, now }: { scope: string; now: number }): IdempotentAnswer | null {
+    const stored = this.find(scope, now);
+    if (stored === null || stored.statusCode === null) return null;
+    const { bodyHash, createdAt, statusCode, body } = stored;
+    return { scope, bodyHash, createdAt, statusCode, body: body ?? "" };
   }
 
   rememberMessage(claim: { scope: string; bodyHash: string; createdAt: number; messageId: string }): void {
-    const { scope, bodyHash, createdAt, messageId } = claim;
-    this.#tableOf(createdAt)?.put.run(scope, bodyHash, createdAt, messageId, null, null);
+    this.#insert.run(
+      this.#add(claim),
+      claim.scope,
+      claim.bodyHash,
+      claim.createdAt,
+      claim.messageId,
+      null,
+      null,
+    );
   }
 
   /** Part of the transaction of the write it answers. */
   rememberAnswer(answer: IdempotentAnswer | undefined): void {
     if (answer === undefined) return;
     const { scope, bodyHash, createdAt, statusCode, body } = answer;
-    this.#tableOf(createdAt)?.put.run(scope, bodyHash, createdAt, null, statusCode, body);
+    this.#insert.run(this.#add(answer), scope, bodyHash, createdAt, null, statusCode, body);
   }
 
-  #tableOf(createdAt: number): { put: StatementSync } | undefined {
-    const day = Math.floor(createdAt / DAY_MS);
-    if (day > this.#day) this.#begin(day);
-    return this.#tables[day % 2];
+  /** Removes expired keys, a batch of the oldest; returns whether there may be more. */
+  forgetExpired({ now }: { now: number }): boolean {
+    const before = now - IDEMPOTENCY_TTL_MS;
+    return this.#database.transaction(() => {
+      for (const { first } of this.#index.dropOlder(before)) this.#forgetPart.run(first);
+      return Number(this.#forgetOldest.run(before).changes) === FORGET_ROWS;
+    });
   }
 
-  /** A clock that stepped back keeps the newest day, so nothing is emptied early. */
-  #begin(day: number): void {
-    this.#tables[day % 2]?.clear.run();
-    if (day > this.#day + 1) this.#tables[(day + 1) % 2]?.clear.run();
-    this.#saveDay.run(day);
-    this.#day = day;
+  #add({ scope, createdAt }: { scope: string; createdAt: number }): number {
+    const row = ++this.#lastSeq;
+    this.#index.add(scope, { row, at: createdAt });
+    if (this.#index.parts.at(-1)?.first === row) this.#saveFullParts();
+    return row;
+  }
+
+  /** A full part is saved once, so that a start reads only the keys after it. */
+  #saveFullParts(): void {
+    for (const part of this.#index.parts.slice(0, -1)) {
+      if (part.saved) continue;
+      this.#savePart.run(part.first, part.newestAt, new Uint8Array(part.slots.buffer));
+      part.saved = true;
+    }
+  }
+
+  #load(): void {
+    const parts = this.#database.query<[first: number, newestAt: number, slots: Uint8Array]>(
+      "SELECT first, newest_at, slots FROM idempotency_part ORDER BY first",
+    );
+    let next = 0;
+    for (const [first, newestAt, slots] of parts.all()) {
+      this.#loadRows(next, first);
+      this.#index.load({ first, newestAt, slots: new Uint32Array(slots.slice().buffer), saved: true });
+      next = first + PART_ROWS;
+      this.#lastSeq = next - 1;
+    }
+    this.#loadRows(next, Number.MAX_SAFE_INTEGER);
+  }
+
+  #loadRows(from: number, until: number): void {
+    const page = this.#database.query<[seq: number, scope: string, createdAt: number]>(
+      "SELECT seq, scope, created_at FROM idempotency WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT 10000",
+    );
+    for (let rows = page.all(from, until); rows.length > 0; rows = page.all(this.#lastSeq + 1, until)) {
+      for (const [seq, scope, createdAt] of rows) {
+        this.#index.add(scope, { row: seq, at: createdAt });
+        this.#lastSeq = seq;
+      }
+    }
   }
 }

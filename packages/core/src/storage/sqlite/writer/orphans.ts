@@ -2,6 +2,7 @@ import type { StatementSync } from "node:sqlite";
 import { deliveryStateCodeOf, statusCodeOf } from "../codes.ts";
 import { ATTEMPT_COLUMNS } from "../rows/attempt.ts";
 import type { Query } from "../values.ts";
+import type { ListIndex } from "./list-index.ts";
 import type { WriterDatabase } from "./writer-database.ts";
 
 /**
@@ -27,6 +28,7 @@ type OrphaningRow = [appId: string, endpointId: string, url: string, deletedAt: 
 /** Ends what deleted endpoints were owed. One transaction, so each delivery ends with its record or not at all. */
 export class OrphanWriter {
   readonly #database: WriterDatabase;
+  readonly #lists: ListIndex;
   readonly #listOrphaning: Query<OrphaningRow>;
   readonly #listOwed: Query<[messageId: string, manual: number]>;
   readonly #anyOwed: Query<[number]>;
@@ -35,8 +37,9 @@ export class OrphanWriter {
   readonly #stamp: StatementSync;
   readonly #drain: StatementSync;
 
-  constructor(database: WriterDatabase) {
+  constructor(database: WriterDatabase, lists: ListIndex) {
     this.#database = database;
+    this.#lists = lists;
     // Few rows: endpoints leave this partial index once they are drained.
     this.#listOrphaning = database.query(
       `SELECT app_id, id, url, deleted_at FROM endpoint INDEXED BY endpoint_orphaning
@@ -49,8 +52,8 @@ export class OrphanWriter {
     this.#anyOwed = database.query("SELECT 1 FROM due WHERE app_id = ? AND endpoint_id = ? LIMIT 1");
     this.#end = database.prepare("DELETE FROM due WHERE app_id = ? AND endpoint_id = ? AND message_id = ?");
     this.#record = database.prepare(
-      `INSERT INTO attempt (${ATTEMPT_COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ${statusCodeOf("canceled")}, ?, 0, '${ERROR_CLASS}', 0,
+      `INSERT INTO attempt (seq, ${ATTEMPT_COLUMNS})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ${statusCodeOf("canceled")}, ?, 0, '${ERROR_CLASS}', 0,
          ${deliveryStateCodeOf("canceled")}, NULL, '${NO_DETAIL}', '${EXPLANATION}')`,
     );
     this.#stamp = database.prepare(
@@ -69,12 +72,15 @@ export class OrphanWriter {
         if (deletedAt === null) this.#stamp.run(now, appId, endpointId);
         for (const [messageId, manual] of this.#listOwed.all(appId, endpointId, attemptIds.length - used)) {
           this.#end.run(appId, endpointId, messageId);
-          this.#record.run(appId, endpointId, messageId, attemptIds[used++] ?? "", url, now, manual);
+          const id = attemptIds[used++] ?? "";
+          const seq = this.#lists.nextSeq();
+          this.#record.run(seq, appId, endpointId, messageId, id, url, now, manual);
         }
         const watched = deletedAt === null || now - deletedAt < WATCH_MS;
         if (!watched && this.#anyOwed.get(appId, endpointId) === undefined)
           this.#drain.run(appId, endpointId);
       }
+      this.#lists.fillIfWorthIt();
       this.#database.countDue(-used);
       return used;
     });

@@ -1,6 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import { CHANGE, NEXT, type ValueReader } from "../batch.ts";
 import type { Query, SqlValue } from "../values.ts";
+import type { ListIndex } from "./list-index.ts";
 import { changed, type WriterDatabase } from "./writer-database.ts";
 
 interface LeasedDelivery {
@@ -23,6 +24,7 @@ const AT_ONCE = 0;
 /** Records attempts and moves their deliveries on. Part of the commit's transaction. */
 export class SettleWriter {
   readonly #database: WriterDatabase;
+  readonly #lists: ListIndex;
   readonly #endDue: StatementSync;
   readonly #retryDue: StatementSync;
   readonly #isEnabled: Query<[number]>;
@@ -31,8 +33,9 @@ export class SettleWriter {
   readonly #setWorking: StatementSync;
   readonly #disable: StatementSync;
 
-  constructor(database: WriterDatabase) {
+  constructor(database: WriterDatabase, lists: ListIndex) {
     this.#database = database;
+    this.#lists = lists;
     // Fencing: a lease that was taken away, or a delivery that moved on meanwhile, matches no row.
     const held = "app_id = ? AND endpoint_id = ? AND message_id = ? AND leased_by = ? AND attempts = ?";
     this.#endDue = database.prepare(`DELETE FROM due WHERE ${held}`);
@@ -45,9 +48,9 @@ export class SettleWriter {
       "SELECT 1 FROM endpoint WHERE app_id = ? AND id = ? AND deleted = 0 AND disabled = 0",
     );
     this.#insertAttempt = database.prepare(
-      `INSERT INTO attempt (app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
+      `INSERT INTO attempt (seq, app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
          error_class, duration_ms, delivery_state, next_attempt_at, detail, response_body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     // The run of failures began with the first of them, whichever process tells first.
     this.#setFailing = database.prepare(
@@ -118,9 +121,11 @@ export class SettleWriter {
   #recordAttempt(delivery: LeasedDelivery, values: ValueReader, bodies: BodyBytes): void {
     const id = values.textOrNull();
     if (id === null) return;
+    const { appId, endpointId } = delivery;
     this.#insertAttempt.run(
-      delivery.appId,
-      delivery.endpointId,
+      this.#lists.nextSeq(),
+      appId,
+      endpointId,
       delivery.messageId,
       id,
       values.value(),

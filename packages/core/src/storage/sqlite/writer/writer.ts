@@ -12,6 +12,7 @@ import { EnvironmentWriter } from "./environments.ts";
 import { EventTypeWriter } from "./event-types.ts";
 import { Idempotency } from "./idempotency.ts";
 import { LeaseWriter } from "./leases.ts";
+import { ListIndex } from "./list-index.ts";
 import { OrphanWriter } from "./orphans.ts";
 import { PruneWriter } from "./prune.ts";
 import { SettleWriter } from "./settle.ts";
@@ -28,19 +29,21 @@ export function createWriter(files: WorkerFiles) {
   const database = new WriterDatabase(db);
   const space = new Space(db, files);
   const idempotency = new Idempotency(database);
+  const lists = new ListIndex(database);
   const parts = {
     database,
     space,
-    accepts: new AcceptWriter(database, idempotency),
-    settles: new SettleWriter(database),
+    lists,
+    accepts: new AcceptWriter(database, { idempotency, lists }),
+    settles: new SettleWriter(database, lists),
   };
   const claims = new ClaimWriter(database);
   const leases = new LeaseWriter(database, idempotency);
   const applications = new ApplicationWriter(database, idempotency);
   const endpoints = new EndpointWriter(database, idempotency);
   const eventTypes = new EventTypeWriter(database, idempotency);
-  const prunes = new PruneWriter(database);
-  const orphans = new OrphanWriter(database);
+  const prunes = new PruneWriter(database, lists);
+  const orphans = new OrphanWriter(database, lists);
   const environments = new EnvironmentWriter(database, eventTypes);
   return {
     commit: (batch: EncodedBatch) => commitBatch(parts, batch),
@@ -59,6 +62,9 @@ export function createWriter(files: WorkerFiles) {
     deleteEventType: eventTypes.delete.bind(eventTypes),
     ensureEnvironment: environments.ensure.bind(environments),
     insertApiKey: environments.insertApiKey.bind(environments),
+    findAnswer: idempotency.findAnswer.bind(idempotency),
+    forgetExpiredKeys: idempotency.forgetExpired.bind(idempotency),
+    fillLists: prunes.fillLists.bind(prunes),
     prune: prunes.prune.bind(prunes),
     cancelOrphans: orphans.cancelOrphans.bind(orphans),
     health: () => space.health(),

@@ -1,0 +1,22 @@
+import { describe } from "vitest";
+import { claimSuite } from "./claim.suite.ts";
+import { commitSuite } from "./commit.suite.ts";
+import { controlPlaneSuite } from "./control-plane.suite.ts";
+import { historySuite } from "./history.suite.ts";
+import { leaseSuite } from "./lease.suite.ts";
+import { orphanSuite } from "./orphan.suite.ts";
+import { pruneSuite } from "./prune.suite.ts";
+import type { MakeStore } from "./scene.ts";
+
+/** What every store guarantees. One suite for all of them: a change of the port starts here. */
+export function storeConformance(name: string, makeStore: MakeStore): void {
+  describe(name, () => {
+    describe("commit", () => commitSuite(makeStore));
+    describe("claims", () => claimSuite(makeStore));
+    describe("leases, resend and resume", () => leaseSuite(makeStore));
+    describe("control plane", () => controlPlaneSuite(makeStore));
+    describe("history", () => historySuite(makeStore));
+    describe("retention", () => pruneSuite(makeStore));
+    describe("orphans", () => orphanSuite(makeStore));
+  });
+}

@@ -1,0 +1,276 @@
+import { expect, test } from "vitest";
+import { DAY_MS } from "../../domain/time.ts";
+import type { Page } from "../port.ts";
+import { FIRST_PAGE, type MakeStore, setupWithSharedStore } from "./scene.ts";
+
+export function controlPlaneSuite(makeStore: MakeStore): void {
+  const setup = setupWithSharedStore(makeStore);
+
+  // ------------------------------------------------------------ environments
+
+  test("an environment is made once, with its event types", async () => {
+    const scene = await setup();
+    const { environment } = scene;
+    const twin = { ...environment, id: scene.id("env_"), retentionDays: 1 };
+    const eventType = scene.newEventType({ environmentId: twin.id });
+    expect(await scene.store.environments.ensure(twin, [eventType])).toEqual(environment);
+    expect(await scene.store.environments.list()).toContainEqual(environment);
+    const fresh = { ...twin, name: `${environment.name}x` };
+    expect(await scene.store.environments.ensure(fresh, [eventType])).toEqual(fresh);
+    const page = { environmentId: fresh.id, page: FIRST_PAGE, includeArchived: false };
+    expect(await scene.store.eventTypes.list(page)).toEqual([eventType]);
+  });
+
+  test("an API key is found by its hash alone", async () => {
+    const scene = await setup();
+    const { id: environmentId } = scene.environment;
+    expect(await scene.store.environments.hasApiKey(environmentId)).toBe(false);
+    const key = { id: scene.id("key_"), environmentId, hash: scene.id("hash"), createdAt: scene.now };
+    await scene.store.environments.insertApiKey(key);
+    expect(await scene.store.environments.hasApiKey(environmentId)).toBe(true);
+    expect(await scene.store.environments.findApiKey(key.hash)).toEqual(key);
+    expect(await scene.store.environments.findApiKey(`${key.hash}x`)).toBeNull();
+  });
+
+  test("an answer is remembered with its write for 24 hours", async () => {
+    const scene = await setup();
+    const idempotency = scene.answer("create");
+    await scene.store.applications.insert(scene.newApplication(), { idempotency });
+    const { scope } = idempotency;
+    const { environments } = scene.store;
+    expect(await environments.findAnswer({ scope, now: scene.now })).toEqual(idempotency);
+    expect(await environments.findAnswer({ scope, now: scene.now + DAY_MS - 1 })).toEqual(idempotency);
+    expect(await environments.findAnswer({ scope, now: scene.now + DAY_MS })).toBeNull();
+    expect(await environments.findAnswer({ scope: `${scope}x`, now: scene.now })).toBeNull();
+  });
+
+  test("a message's key has no answer to repeat", async () => {
+    const scene = await setup();
+    await scene.accept({ idempotency: scene.claim("k") });
+    const { scope } = scene.claim("k");
+    expect(await scene.store.environments.findAnswer({ scope, now: scene.now })).toBeNull();
+  });
+
+  // ------------------------------------------------------------ applications
+
+  test("an application is found as it was stored, by id and by uid", async () => {
+    const scene = await setup();
+    const application = await scene.addApplication({
+      uid: "cust.1",
+      throttleRate: 5,
+      metadata: { plan: "pro", ü: "✓" },
+    });
+    const { environmentId } = application;
+    const { applications } = scene.store;
+    expect(await applications.find({ environmentId, ref: application.id })).toEqual(application);
+    expect(await applications.find({ environmentId, ref: "cust.1" })).toEqual(application);
+    expect(await applications.findById(application.id)).toEqual(application);
+    expect(await applications.find({ environmentId, ref: "cust.2" })).toBeNull();
+  });
+
+  test("another environment does not see an application", async () => {
+    const scene = await setup();
+    const other = await setup();
+    const application = await scene.addApplication({ uid: "mine" });
+    const environmentId = other.environment.id;
+    const { applications } = scene.store;
+    expect(await applications.find({ environmentId, ref: application.id })).toBeNull();
+    expect(await applications.find({ environmentId, ref: "mine" })).toBeNull();
+    expect(await applications.list({ environmentId, page: FIRST_PAGE })).toEqual([other.app]);
+    expect(await applications.update({ ...application, environmentId })).toBe("not_found");
+    expect(await applications.delete({ environmentId, id: application.id })).toBe(false);
+    expect(await applications.findById(application.id)).toEqual(application);
+  });
+
+  test("a uid is unique in its environment", async () => {
+    const scene = await setup();
+    const other = await setup();
+    const first = await scene.addApplication({ uid: "u" });
+    const { applications } = scene.store;
+    const idempotency = scene.answer("second");
+    expect(await applications.insert(scene.newApplication({ uid: "u" }), { idempotency })).toEqual({
+      kind: "conflict",
+      existing: first,
+    });
+    const { environments } = scene.store;
+    expect(await environments.findAnswer({ scope: idempotency.scope, now: scene.now })).toBeNull();
+    expect(await applications.insert(other.newApplication({ uid: "u" }), {})).toEqual({ kind: "inserted" });
+    const second = await scene.addApplication();
+    expect(await applications.update({ ...second, uid: "u" })).toBe("uid_taken");
+    expect(await applications.update({ ...first, name: "new name" })).toBe("updated");
+    expect(await applications.findById(first.id)).toEqual({ ...first, name: "new name" });
+  });
+
+  test("a deleted application is gone with its endpoints, and its uid is free", async () => {
+    const scene = await setup();
+    const application = await scene.addApplication({ uid: "u" });
+    await scene.addEndpoint({ appId: application.id });
+    const { environmentId, id } = application;
+    const { applications } = scene.store;
+    expect(await applications.delete({ environmentId, id })).toBe(true);
+    expect(await applications.delete({ environmentId, id })).toBe(false);
+    expect(await applications.find({ environmentId, ref: id })).toBeNull();
+    expect(await applications.find({ environmentId, ref: "u" })).toBeNull();
+    expect(await applications.findById(id)).toBeNull();
+    expect(await applications.list({ environmentId, page: FIRST_PAGE })).toEqual([scene.app]);
+    expect(await applications.update(application)).toBe("not_found");
+    expect(await scene.store.endpoints.listAll(id)).toEqual([]);
+    expect(await applications.insert(scene.newApplication({ uid: "u" }), {})).toEqual({ kind: "inserted" });
+  });
+
+  // ------------------------------------------------------------ endpoints
+
+  test("an endpoint is listed as it was stored", async () => {
+    const scene = await setup();
+    const endpoint = await scene.addEndpoint({
+      uid: "main",
+      description: "where orders go",
+      throttleRate: 10,
+      eventTypes: ["order.completed"],
+      channels: ["a", "b"],
+      disabled: true,
+      disabledReason: "manual",
+      disabledAt: scene.now,
+      failingSince: scene.now - 5,
+      secrets: [
+        { key: "whsec_bmV3", expiresAt: null },
+        { key: "whsec_b2xk", expiresAt: scene.now + 5 },
+      ],
+      headers: { authorization: "Bearer x" },
+      metadata: { a: "b" },
+      fifo: true,
+      timeoutMs: 5_000,
+      retryScheduleMs: [1_000, 2_000],
+    });
+    expect(await scene.store.endpoints.listAll(scene.app.id)).toEqual([scene.endpoint, endpoint]);
+  });
+
+  test("an endpoint's uid is unique in its application", async () => {
+    const scene = await setup();
+    const first = await scene.addEndpoint({ uid: "u" });
+    const second = await scene.addEndpoint();
+    const { endpoints } = scene.store;
+    expect(await endpoints.insert(scene.newEndpoint({ uid: "u" }), {})).toEqual({
+      kind: "conflict",
+      existing: first,
+    });
+    expect(await endpoints.update({ ...second, uid: "u" }, {})).toBe("uid_taken");
+    const other = await scene.addApplication();
+    expect(await endpoints.insert(scene.newEndpoint({ uid: "u", appId: other.id }), {})).toEqual({
+      kind: "inserted",
+    });
+  });
+
+  test("updating an endpoint replaces the whole record and remembers the answer", async () => {
+    const scene = await setup();
+    const changed = scene.newEndpoint({ id: scene.endpoint.id, url: "https://new.example/", fifo: true });
+    const idempotency = scene.answer("rotate");
+    expect(await scene.store.endpoints.update(changed, { idempotency })).toBe("updated");
+    expect(await scene.readEndpoint()).toEqual(changed);
+    const { environments } = scene.store;
+    expect(await environments.findAnswer({ scope: idempotency.scope, now: scene.now })).toEqual(idempotency);
+  });
+
+  test("another application can neither see nor change an endpoint", async () => {
+    const scene = await setup();
+    const stranger = await scene.addApplication();
+    const { endpoints } = scene.store;
+    expect(await endpoints.listAll(stranger.id)).toEqual([]);
+    expect(await endpoints.update({ ...scene.endpoint, appId: stranger.id }, {})).toBe("not_found");
+    expect(await endpoints.delete({ appId: stranger.id, id: scene.endpoint.id })).toBe(false);
+    expect(await scene.readEndpoint()).toEqual(scene.endpoint);
+  });
+
+  test("a deleted endpoint is gone and its uid is free", async () => {
+    const scene = await setup();
+    const endpoint = await scene.addEndpoint({ uid: "u" });
+    const { endpoints } = scene.store;
+    const key = { appId: scene.app.id, id: endpoint.id };
+    expect(await endpoints.delete(key)).toBe(true);
+    expect(await endpoints.delete(key)).toBe(false);
+    expect(await endpoints.update(endpoint, {})).toBe("not_found");
+    expect(await endpoints.listAll(scene.app.id)).toEqual([scene.endpoint]);
+    expect(await endpoints.insert(scene.newEndpoint({ uid: "u" }), {})).toEqual({ kind: "inserted" });
+  });
+
+  // ------------------------------------------------------------ event types
+
+  test("an event type is found as it was stored, in its environment only", async () => {
+    const scene = await setup();
+    const other = await setup();
+    const eventType = scene.newEventType({
+      deprecated: true,
+      schemas: { "1": { type: "object", properties: { id: { type: "string" } } } },
+      groupName: "orders",
+      featureFlags: ["beta"],
+    });
+    const { eventTypes } = scene.store;
+    expect(await eventTypes.insert(eventType, {})).toEqual({ kind: "inserted" });
+    const key = { environmentId: scene.environment.id, name: eventType.name };
+    const foreign = { ...key, environmentId: other.environment.id };
+    expect(await eventTypes.find(key)).toEqual(eventType);
+    expect(await eventTypes.find(foreign)).toBeNull();
+    expect(await eventTypes.delete(foreign)).toBe(false);
+    expect(await eventTypes.insert(scene.newEventType(), {})).toEqual({
+      kind: "conflict",
+      existing: eventType,
+    });
+  });
+
+  test("an event type is updated, archived and deleted", async () => {
+    const scene = await setup();
+    const eventType = scene.newEventType();
+    const { eventTypes } = scene.store;
+    expect(await eventTypes.update(eventType)).toBe("not_found");
+    await eventTypes.insert(eventType, { idempotency: scene.answer("et") });
+    const archived = { ...eventType, archived: true, description: "gone" };
+    expect(await eventTypes.update(archived)).toBe("updated");
+    const { environmentId, name } = eventType;
+    const list = (includeArchived: boolean) =>
+      eventTypes.list({ environmentId, page: FIRST_PAGE, includeArchived });
+    expect(await list(false)).toEqual([]);
+    expect(await list(true)).toEqual([archived]);
+    expect(await eventTypes.findMissing({ environmentId, names: [name, "a.b", "c.d"] })).toEqual([
+      "a.b",
+      "c.d",
+    ]);
+    expect(await eventTypes.delete({ environmentId, name })).toBe(true);
+    expect(await eventTypes.delete({ environmentId, name })).toBe(false);
+    expect(await eventTypes.find({ environmentId, name })).toBeNull();
+  });
+
+  // ------------------------------------------------------------ paging
+
+  test("lists are paged in both orders without gaps or repeats", async () => {
+    const scene = await setup();
+    for (let count = 0; count < 4; count++) {
+      await scene.addApplication();
+      await scene.addEndpoint();
+      await scene.store.eventTypes.insert(scene.newEventType({ name: `type.${count}` }), {});
+    }
+    const environmentId = scene.environment.id;
+    const lists: ((page: Page) => Promise<string[]>)[] = [
+      async (page) => (await scene.store.applications.list({ environmentId, page })).map(({ id }) => id),
+      async (page) => (await scene.store.endpoints.list({ appId: scene.app.id, page })).map(({ id }) => id),
+      async (page) =>
+        (await scene.store.eventTypes.list({ environmentId, page, includeArchived: true })).map(
+          ({ name }) => name,
+        ),
+    ];
+    for (const list of lists) {
+      const ascending = await readAll(list, "ascending");
+      expect(ascending.length).toBeGreaterThanOrEqual(4);
+      expect(ascending).toEqual(ascending.toSorted());
+      expect(await readAll(list, "descending")).toEqual(ascending.toReversed());
+    }
+  });
+}
+
+async function readAll(list: (page: Page) => Promise<string[]>, order: Page["order"]): Promise<string[]> {
+  const all: string[] = [];
+  for (;;) {
+    const page = await list({ limit: 2, after: all.at(-1) ?? null, order });
+    if (page.length === 0) return all;
+    all.push(...page);
+  }
+}

@@ -1,0 +1,310 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ApiException, messageInRaw, Ordering, Svix } from "svix";
+import { loadSvixContract } from "./testing/svix-contract.ts";
+import { startTestServer, type TestServer } from "./testing/test-server.ts";
+
+/**
+ * Svix's own client against a listening server. Every answer it gets is also held against Svix's OpenAPI
+ * document, where that is at hand.
+ */
+const contract = loadSvixContract();
+if (contract === null)
+  console.log("Svix's OpenAPI document is not at hand: answers are checked by the client only.");
+
+let server: TestServer;
+let svix: Svix;
+/** Operations that were called, as `METHOD /path`, and faults found in their answers. */
+const called = new Set<string>();
+const faults: string[] = [];
+
+/** Looks at every answer on its way to the client. */
+const watchingFetch: typeof fetch = async (input, init) => {
+  const response = await fetch(input, init);
+  const url = new URL(input instanceof Request ? input.url : input);
+  const method = init?.method ?? "GET";
+  const text = await response.clone().text();
+  const body: unknown = text === "" ? undefined : JSON.parse(text);
+  called.add(`${method} ${url.pathname}`);
+  const fault = contract?.faults(method, url.pathname, { status: response.status, body });
+  if (fault !== null && contract !== null)
+    faults.push(`${method} ${url.pathname} ${response.status}: ${fault}\n${text}`);
+  return response;
+};
+
+beforeAll(async () => {
+  server = await startTestServer();
+  const serverUrl = await server.app.listen({ host: "127.0.0.1", port: 0 });
+  svix = new Svix(server.live.key, { serverUrl, fetch: watchingFetch, retryScheduleInMs: [] });
+});
+afterAll(() => server.close());
+
+async function refusal(call: Promise<unknown>): Promise<{ status: number; body: unknown }> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof ApiException) return { status: error.code, body: error.body };
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("Svix's client", () => {
+  it("keeps applications", async () => {
+    const created = await svix.application.create({
+      name: "Studio Lumen",
+      uid: "lumen",
+      throttleRate: 10,
+      metadata: { plan: "pro" },
+    });
+    expect(created).toMatchObject({
+      name: "Studio Lumen",
+      uid: "lumen",
+      throttleRate: 10,
+      metadata: { plan: "pro" },
+    });
+    expect(created.createdAt.getTime()).toBe(server.runtime.clock.now());
+    expect(await svix.application.getOrCreate({ name: "Other", uid: "lumen" })).toEqual(created);
+    expect(await svix.application.get("lumen")).toEqual(created);
+    expect(await svix.application.get(created.id)).toEqual(created);
+    expect((await refusal(svix.application.create({ name: "Other", uid: "lumen" }))).status).toBe(409);
+    const patched = await svix.application.patch("lumen", { name: "Lumen", throttleRate: null });
+    expect(patched).toMatchObject({
+      name: "Lumen",
+      throttleRate: null,
+      uid: "lumen",
+      metadata: { plan: "pro" },
+    });
+    const replaced = await svix.application.upsert("lumen", { name: "Lumen 2", uid: "lumen" });
+    expect(replaced).toMatchObject({ id: created.id, name: "Lumen 2", metadata: {} });
+    const list = await svix.application.list({ limit: 10, order: Ordering.Descending });
+    expect(list.data.map(({ id }) => id)).toEqual([created.id]);
+    expect(list.done).toBe(true);
+    await svix.application.delete(created.id);
+    expect((await refusal(svix.application.get("lumen"))).status).toBe(404);
+  });
+
+  it("keeps endpoints, their headers and their secrets", async () => {
+    const app = await svix.application.create({ name: "A" });
+    const created = await svix.endpoint.create(app.id, {
+      url: "https://example.com/hook",
+      uid: "shop",
+      description: "Shop",
+      eventTypes: ["order.completed"],
+      channels: ["eu"],
+      metadata: { a: "b" },
+      headers: { "x-shop": "1" },
+    });
+    expect(created).toMatchObject({
+      uid: "shop",
+      eventTypes: ["order.completed"],
+      channels: ["eu"],
+      disabled: false,
+    });
+    expect(await svix.endpoint.get(app.id, "shop")).toEqual(created);
+    const patched = await svix.endpoint.patch(app.id, "shop", { disabled: true, channels: null });
+    expect(patched).toMatchObject({ disabled: true, channels: null, description: "Shop" });
+    const replaced = await svix.endpoint.upsert(app.id, "shop", {
+      url: "https://example.com/2",
+      uid: "shop",
+    });
+    expect(replaced).toMatchObject({
+      id: created.id,
+      url: "https://example.com/2",
+      disabled: false,
+      eventTypes: null,
+    });
+    expect((await svix.endpoint.list(app.id)).data).toHaveLength(1);
+
+    expect(await svix.endpoint.getHeaders(app.id, "shop")).toEqual({
+      headers: { "x-shop": "1" },
+      sensitive: [],
+    });
+    await svix.endpoint.setHeaders(app.id, "shop", { headers: { "x-a": "1", authorization: "Bearer t" } });
+    await svix.endpoint.patchHeaders(app.id, "shop", { headers: { "x-b": "2" }, deleteHeaders: ["X-A"] });
+    expect(await svix.endpoint.getHeaders(app.id, "shop")).toEqual({
+      headers: { "x-b": "2" },
+      sensitive: ["authorization"],
+    });
+
+    const { key } = await svix.endpoint.getSecret(app.id, "shop");
+    expect(key).toMatch(/^whsec_/);
+    await svix.endpoint.rotateSecret(app.id, "shop", {});
+    expect((await svix.endpoint.getSecret(app.id, "shop")).key).not.toBe(key);
+    const own = `whsec_${Buffer.alloc(32, 9).toString("base64")}`;
+    await svix.endpoint.rotateSecret(app.id, "shop", { key: own, gracePeriodSeconds: 0 });
+    expect(await svix.endpoint.getSecret(app.id, "shop")).toEqual({ key: own });
+
+    await svix.endpoint.delete(app.id, "shop");
+    expect((await refusal(svix.endpoint.get(app.id, "shop"))).status).toBe(404);
+  });
+
+  it("keeps event types", async () => {
+    const created = await svix.eventType.create({
+      name: "lesson.done",
+      description: "A lesson was finished",
+      schemas: { 1: { type: "object" } },
+      groupName: "lessons",
+      featureFlags: ["beta"],
+    });
+    expect(created).toMatchObject({ archived: false, deprecated: false, schemas: { 1: { type: "object" } } });
+    expect(await svix.eventType.get("lesson.done")).toEqual(created);
+    const patched = await svix.eventType.patch("lesson.done", { deprecated: true, featureFlags: null });
+    expect(patched).toMatchObject({ deprecated: true, description: "A lesson was finished" });
+    expect((await svix.eventType.upsert("lesson.done", { description: "Done" })).schemas).toBeNull();
+    await svix.eventType.delete("lesson.done");
+    const listed = await svix.eventType.list({ withContent: true });
+    expect(listed.data.map(({ name }) => name)).not.toContain("lesson.done");
+    const all = await svix.eventType.list({ includeArchived: true });
+    expect(all.data.map(({ name }) => name)).toContain("lesson.done");
+    await svix.eventType.create({ name: "lesson.done", description: "Back" });
+    await svix.eventType.delete("lesson.done", { expunge: true });
+    expect((await refusal(svix.eventType.get("lesson.done"))).status).toBe(404);
+  });
+
+  it("sends messages and sees what became of them", async () => {
+    const app = await svix.application.create({ name: "A" });
+    const endpoint = await svix.endpoint.create(app.id, { url: "https://example.com/hook" });
+    const sent = await svix.message.create(
+      app.id,
+      {
+        eventType: "order.completed",
+        eventId: "evt_1",
+        payload: { amount: 129 },
+        channels: ["eu"],
+        tags: ["vip"],
+      },
+      { withContent: true, idempotencyKey: "one" },
+    );
+    expect(sent).toMatchObject({
+      eventId: "evt_1",
+      payload: { amount: 129 },
+      channels: ["eu"],
+      tags: ["vip"],
+    });
+    const again = await svix.message.create(
+      app.id,
+      {
+        eventType: "order.completed",
+        eventId: "evt_1",
+        payload: { amount: 129 },
+        channels: ["eu"],
+        tags: ["vip"],
+      },
+      { withContent: true, idempotencyKey: "one" },
+    );
+    expect(again).toEqual(sent);
+    expect(await svix.message.get(app.id, "evt_1", { withContent: true })).toEqual(sent);
+    expect((await svix.message.get(app.id, sent.id)).payload).toEqual({});
+    const listed = await svix.message.list(app.id, {
+      channel: "eu",
+      tag: "vip",
+      eventTypes: ["order.completed", "order.refunded"],
+      after: new Date(server.runtime.clock.now() - 1_000),
+      before: new Date(server.runtime.clock.now() + 1_000),
+      withContent: true,
+    });
+    expect(listed.data).toEqual([sent]);
+
+    const byMessage = await server.until(async () => {
+      const list = await svix.messageAttempt.listByMsg(app.id, sent.id, { withContent: true });
+      return list.data.length > 0 && list;
+    });
+    const [attempt] = byMessage.data;
+    expect(attempt).toMatchObject({
+      status: 0,
+      statusText: "success",
+      triggerType: 0,
+      responseStatusCode: 204,
+    });
+    const byEndpoint = await svix.messageAttempt.listByEndpoint(app.id, endpoint.id, {
+      withMsg: true,
+      status: 0,
+    });
+    expect(byEndpoint.data[0]).toMatchObject({ id: attempt?.id, msg: { id: sent.id } });
+    expect(await svix.messageAttempt.get(app.id, sent.id, attempt?.id ?? "")).toMatchObject({
+      id: attempt?.id,
+    });
+    await svix.messageAttempt.resend(app.id, sent.id, endpoint.id);
+    const both = await server.until(async () => {
+      const list = await svix.messageAttempt.listByEndpoint(app.id, endpoint.id);
+      await server.runtime.advance(10);
+      return list.data.length > 1 && list;
+    });
+    expect(both.data.map(({ triggerType }) => triggerType)).toEqual([1, 0]);
+  });
+
+  it("sends text that is no JSON as it is", async () => {
+    const app = await svix.application.create({ name: "A" });
+    await svix.endpoint.create(app.id, { url: "https://example.com/raw" });
+    await svix.message.create(app.id, messageInRaw("order.completed", "plain <text>\n"));
+    await server.until(async () => server.posts.some(({ body }) => body.toString() === "plain <text>\n"));
+    const refused = await refusal(
+      svix.message.create(app.id, messageInRaw("order.completed", "<a/>", "text/xml")),
+    );
+    expect(refused.status).toBe(422);
+  });
+
+  it("walks lists both ways", async () => {
+    const app = await svix.application.create({ name: "A" });
+    for (let count = 0; count < 5; count++) {
+      await svix.message.create(app.id, { eventType: "order.completed", payload: { count } });
+    }
+    const first = await svix.message.list(app.id, { limit: 2, withContent: true });
+    const second = await svix.message.list(app.id, {
+      limit: 2,
+      iterator: first.iterator ?? "",
+      withContent: true,
+    });
+    expect(second.data.map(({ payload }) => payload.count)).toEqual([2, 1]);
+    const back = await svix.message.list(app.id, {
+      limit: 2,
+      iterator: second.prevIterator ?? "",
+      withContent: true,
+    });
+    expect(back.data).toEqual(first.data);
+  });
+
+  it("reads refusals", async () => {
+    const app = await svix.application.create({ name: "A" });
+    expect((await refusal(svix.application.get("nobody"))).body).toEqual({
+      code: "not_found",
+      detail: expect.any(String),
+    });
+    const invalid = await refusal(
+      svix.endpoint.create(app.id, { url: "https://example.com/", eventTypes: ["no.such"] }),
+    );
+    expect(invalid.status).toBe(422);
+    expect((await refusal(svix.endpoint.create(app.id, { url: "http://127.0.0.1/" }))).status).toBe(400);
+    const stranger = new Svix("phk_live_aaaaaaaaaaaaaaaaaaaaaaaaa", {
+      serverUrl: `http://127.0.0.1:${(server.app.server.address() as { port: number }).port}`,
+      fetch: watchingFetch,
+    });
+    expect((await refusal(stranger.application.list())).status).toBe(401);
+  });
+
+  it("asks for health", async () => {
+    await svix.health.get();
+  });
+
+  it("has its answers held against a contract that knows a wrong one", () => {
+    if (contract === null) return;
+    const answer = { status: 200, body: { data: [{ id: "x" }], done: true, iterator: null } };
+    expect(contract.faults("GET", "/api/v1/app", answer)).toContain("must have required property 'name'");
+    expect(contract.faults("GET", "/api/v1/app", { status: 418, body: {} })).toContain("418");
+  });
+
+  it("got only answers that fit Svix's contract", () => {
+    expect(faults).toEqual([]);
+  });
+
+  it("called every operation that is Svix's too", async () => {
+    if (contract === null) return;
+    const { routes } = await import("./routes/index.ts");
+    const missing = routes.filter(({ method, path }) => {
+      const key = `${method} ${path.replaceAll(/:([a-z_]+)/g, "{$1}")}`;
+      const form = new RegExp(`^${method} ${path.replaceAll(/:[a-z_]+/g, "[^/]+")}$`);
+      return contract.operations.has(key) && ![...called].some((call) => form.test(call));
+    });
+    expect(missing.map(({ operationId }) => operationId)).toEqual([]);
+  });
+});

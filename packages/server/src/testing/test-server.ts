@@ -1,0 +1,250 @@
+import { hash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createEngine } from "@posthaste/core/engine/create-engine";
+import type { Engine, EngineObserver } from "@posthaste/core/engine/engine";
+import type { Egress, EgressOutcome, EgressRequest } from "@posthaste/core/egress/egress";
+import { checkHeader, isSensitiveHeader } from "@posthaste/core/egress/header-policy";
+import { parsePolicy } from "@posthaste/core/egress/policy";
+import { checkUrl } from "@posthaste/core/egress/url-policy";
+import { fakeRuntime, type FakeRuntime } from "@posthaste/core/runtime/testing/fake-runtime";
+import { openSqliteStore } from "@posthaste/core/storage/sqlite/open";
+import type { Store } from "@posthaste/core/storage/port";
+import { createSigner } from "@posthaste/receiver/node";
+import type { FastifyInstance } from "fastify";
+import { buildApp } from "../app.ts";
+
+/** Event types every environment of a test server has. */
+export const EVENT_TYPES = ["order.completed", "order.refunded", "course.finished"] as const;
+
+export interface Credentials {
+  readonly environmentId: string;
+  readonly key: string;
+}
+
+/** Every field a test reads of an answer: which of them are there is what the test is about. */
+export interface Body {
+  readonly id: string;
+  readonly uid: string | null;
+  readonly name: string;
+  readonly url: string;
+  readonly key: string;
+  readonly code: string;
+  readonly detail: readonly {
+    readonly loc: readonly string[];
+    readonly msg: string;
+    readonly type: string;
+  }[];
+  readonly data: readonly Body[];
+  readonly iterator: string | null;
+  readonly prevIterator: string | null;
+  readonly done: boolean;
+  readonly status: number;
+  readonly message: Body;
+  readonly msg: Body;
+  readonly eventId: string | null;
+  readonly eventType: string;
+  readonly tags: readonly string[] | null;
+  readonly channels: readonly string[] | null;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly sensitive: readonly string[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly response: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** The parsed body; undefined when there is none. */
+  readonly json: Body;
+  readonly text: string;
+  readonly headers: Record<string, unknown>;
+}
+
+export interface CallOptions {
+  /** A value is sent as JSON, a string or bytes as they are. */
+  readonly body?: unknown;
+  /** An API key; null = none. Default: the live one. */
+  readonly key?: string | null;
+  readonly headers?: Record<string, string>;
+}
+
+/** What the scripted receiver answers. */
+export interface ReceiverAnswer {
+  readonly status: number;
+  readonly body?: string | Uint8Array;
+}
+
+/** The real HTTP layer, engine and store; time stands still unless the test moves it, receivers are scripted. */
+export interface TestServer {
+  readonly app: FastifyInstance;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly runtime: FakeRuntime;
+  readonly live: Credentials;
+  readonly sandbox: Credentials;
+  /** Everything that was sent to endpoints. */
+  readonly posts: EgressRequest[];
+  /** What endpoints answer from now on. */
+  answer: (request: EgressRequest) => ReceiverAnswer;
+  call(method: string, url: string, options?: CallOptions): Promise<Reply>;
+  /** A new application with its id; every test makes its own. */
+  application(fields?: object): Promise<string>;
+  endpoint(appId: string, fields?: object): Promise<string>;
+  message(appId: string, fields?: object): Promise<string>;
+  /** Waits, in real time, until something holds; the clock stands still. */
+  until<Value>(value: () => Promise<Value | null | undefined | false>): Promise<Value>;
+  close(): Promise<void>;
+}
+
+const SILENT: EngineObserver = {
+  messagesAccepted() {},
+  attemptEnded() {},
+  committed() {},
+  leaseLost() {},
+  endpointDisabled() {},
+};
+
+const NO_TIMINGS = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: 1, totalMs: 12.5, reused: true };
+
+export async function startTestServer(): Promise<TestServer> {
+  const directory = mkdtempSync(join(tmpdir(), "posthaste-server-"));
+  const store = await openSqliteStore({ directory, reserveBytes: 0 });
+  const runtime = fakeRuntime();
+  const posts: EgressRequest[] = [];
+  const egress: Egress = {
+    async post(request): Promise<EgressOutcome> {
+      posts.push(request);
+      const { status, body = "" } = server.answer(request);
+      const bytes = typeof body === "string" ? Buffer.from(body) : body;
+      return {
+        kind: "response",
+        statusCode: status,
+        headers: [],
+        body: bytes,
+        truncated: false,
+        timings: NO_TIMINGS,
+      };
+    },
+    close: async () => {},
+  };
+  const engine = createEngine({ store, egress, runtime, observer: SILENT });
+  const policy = parsePolicy({ allowHttp: false, allowedNetworks: [] });
+  if (!policy.ok) throw new Error(policy.message);
+  const app = buildApp({
+    engine,
+    store,
+    runtime,
+    metrics: { contentType: "text/plain; version=0.0.4", metrics: async () => "posthaste_up 1\n" },
+    rules: {
+      checkUrl: (url) => checkUrl(url, policy.rules),
+      checkHeader,
+      isSensitiveHeader,
+      checkSecret: (key) => void createSigner([key]),
+    },
+  });
+  await app.ready();
+  await engine.start();
+  const server: TestServer = {
+    app,
+    store,
+    engine,
+    runtime,
+    posts,
+    live: await addEnvironment("live", { store, runtime }),
+    sandbox: await addEnvironment("sandbox", { store, runtime }),
+    answer: () => ({ status: 204 }),
+    call: (method, url, options) => call(server, { method, url, ...options }),
+    application: (fields) => created(server, "/api/v1/app", { name: "Studio", ...fields }),
+    endpoint: (appId, fields) =>
+      created(server, `/api/v1/app/${appId}/endpoint`, { url: "https://example.com/hook", ...fields }),
+    message: (appId, fields) =>
+      created(server, `/api/v1/app/${appId}/msg`, {
+        eventType: "order.completed",
+        payload: { a: 1 },
+        ...fields,
+      }),
+    async until(value) {
+      for (let round = 0; round < 2_000; round++) {
+        const found = await value();
+        if (found !== null && found !== undefined && found !== false) return found;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      throw new Error("it did not come to hold");
+    },
+    async close() {
+      // Loops that sleep on the fake clock wake up by the signal of `stop`.
+      await engine.stop();
+      await app.close();
+      await store.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  return server;
+}
+
+async function call(
+  server: TestServer,
+  { method, url, body, key = server.live.key, headers = {} }: CallOptions & { method: string; url: string },
+): Promise<Reply> {
+  const raw = typeof body === "string" || body instanceof Uint8Array;
+  const answer = await server.app.inject({
+    method: method as "GET",
+    url,
+    ...(body === undefined ? {} : { payload: raw ? (body as string) : JSON.stringify(body) }),
+    headers: {
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
+  });
+  const text = answer.body;
+  const isJson = String(answer.headers["content-type"]).startsWith("application/json");
+  return {
+    status: answer.statusCode,
+    json: (isJson && text !== "" ? JSON.parse(text) : undefined) as Body,
+    text,
+    headers: answer.headers,
+  };
+}
+
+async function created(server: TestServer, url: string, body: object): Promise<string> {
+  const { status, json, text } = await server.call("POST", url, { body });
+  if (status !== 201 && status !== 202) throw new Error(`${url}: ${status} ${text}`);
+  return json.id;
+}
+
+async function addEnvironment(
+  name: string,
+  { store, runtime }: { store: Store; runtime: FakeRuntime },
+): Promise<Credentials> {
+  const createdAt = runtime.clock.now();
+  const environmentId = runtime.ids.next("env_");
+  await store.environments.ensure(
+    { id: environmentId, name, retentionDays: 90, createdAt },
+    EVENT_TYPES.map((eventType) => ({
+      environmentId,
+      name: eventType,
+      description: `${eventType} happened`,
+      archived: false,
+      deprecated: false,
+      schemas: { 1: { type: "object", title: eventType } },
+      groupName: null,
+      featureFlags: null,
+      createdAt,
+      updatedAt: createdAt,
+    })),
+  );
+  const key = `phk_${name}_0123456789abcdefghijABCDEFGHIJ`;
+  const keyHash = hash("sha256", key, "hex");
+  await store.environments.insertApiKey({
+    id: runtime.ids.next("key_"),
+    environmentId,
+    hash: keyHash,
+    createdAt,
+  });
+  return { environmentId, key };
+}

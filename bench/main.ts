@@ -71,8 +71,8 @@ async function measureRounds(
 }
 
 function summary(round: Round): string {
-  const { eventsPerSecond, cpuMicrosPerEvent, deliveredMs } = round;
-  return `${Math.round(eventsPerSecond)} events/s, ${Math.round(cpuMicrosPerEvent)} CPU µs/event, p99 ${deliveredMs.p99.toFixed(1)} ms`;
+  const { eventsPerSecond, cpuMicrosPerEvent, deliveredMs, othersCpuShare } = round;
+  return `${Math.round(eventsPerSecond)} events/s, ${Math.round(cpuMicrosPerEvent)} CPU µs/event, p99 ${deliveredMs.p99.toFixed(1)} ms, others took ${Math.round(othersCpuShare * 100)} % of the machine`;
 }
 
 async function measureScenarios(bench: Bench, options: Options, failed: Failed): Promise<Scenarios> {

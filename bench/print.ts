@@ -16,7 +16,7 @@ export function printed(results: Results, markdown: boolean): string {
   const scenarioRows = scenarioCells(results);
   if (scenarioRows.length > 0) parts.push(table(scenarioRows, markdown));
   if (results.bars.length > 0) parts.push(table(barCells(results), markdown));
-  parts.push(...results.notes, machineLine(results.machine));
+  parts.push(noise(results), ...results.notes, machineLine(results.machine));
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
@@ -29,6 +29,16 @@ function sentence({ rows, ratios }: Results): string {
   ];
   const rate = whole(posthaste.eventsPerSecond);
   return `Posthaste delivered ${rate} events/s, each on disk before its 202 and recorded after${others.length > 0 ? `: ${others.join(", ")}` : ""}.`;
+}
+
+/** Above this share of the machine, what others do shows in the figures. */
+const NOISE = 0.1;
+
+function noise({ rows }: Results): string {
+  const shares = rows.map((row) => row.othersCpuShare);
+  const most = Math.max(0, ...shares);
+  if (most < NOISE) return "";
+  return `Other programs took up to ${Math.round(most * 100)} % of the machine meanwhile: rates and latencies are worse than they can be, and not comparable.`;
 }
 
 type Cells = Readonly<Record<string, string>>;
@@ -53,10 +63,10 @@ function scenarioCells({ scenarios: { pending, neighbour, growth } }: Results): 
     rows.push({ "Posthaste when": scenario, "what happens": result });
   };
   if (pending !== undefined) {
-    const { acceptedPerSecond, peakRssBytes, readyMs, firstDeliveryMs, steadyMs } = pending;
+    const { acceptedPerSecond, peakRssBytes, rssBytes, readyMs, firstDeliveryMs, steadyMs } = pending;
     add(
       `no endpoint answers and ${whole(pending.pending)} deliveries wait`,
-      `${whole(acceptedPerSecond)} events/s accepted, ${megabytes(peakRssBytes)} at most`,
+      `${whole(acceptedPerSecond)} events/s accepted, ${megabytes(peakRssBytes)} at most, ${megabytes(rssBytes)} in the end`,
     );
     add(
       "it is killed (-9) then, and started again",

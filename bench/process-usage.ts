@@ -1,9 +1,49 @@
 import { readFileSync, readdirSync } from "node:fs";
+import { cpus } from "node:os";
+import { nowMicros } from "./clock.ts";
 
 /** Linux counts in hundredths of a second here, whatever the kernel's own tick is. */
 const TICK_MICROS = 10_000;
 
 export const usageIsKnown = process.platform === "linux";
+
+/** What was used between its making and its reading. */
+export class Meter {
+  readonly #subject: readonly number[];
+  readonly #bench: readonly number[];
+  readonly #before: Reading;
+
+  constructor(subject: readonly number[], bench: readonly number[]) {
+    this.#subject = subject;
+    this.#bench = [...bench, process.pid];
+    this.#before = this.#reading();
+  }
+
+  read(): { readonly subjectMicros: number; readonly benchMicros: number; readonly othersShare: number } {
+    const now = this.#reading();
+    const subjectMicros = now.subject - this.#before.subject;
+    const benchMicros = now.bench - this.#before.bench;
+    const others = now.machine - this.#before.machine - subjectMicros - benchMicros;
+    const possible = (now.at - this.#before.at) * cpus().length;
+    return { subjectMicros, benchMicros, othersShare: Math.max(0, others / possible) };
+  }
+
+  #reading(): Reading {
+    return {
+      at: nowMicros(),
+      subject: cpuMicros(this.#subject),
+      bench: cpuMicros(this.#bench),
+      machine: machineCpuMicros(),
+    };
+  }
+}
+
+interface Reading {
+  readonly at: number;
+  readonly subject: number;
+  readonly bench: number;
+  readonly machine: number;
+}
 
 /** User and system time so far of these processes and their children, all threads, in microseconds. */
 export function cpuMicros(roots: readonly number[]): number {
@@ -17,12 +57,26 @@ export function cpuMicros(roots: readonly number[]): number {
   return ticks * TICK_MICROS;
 }
 
+/** Time so far that the machine, or the part of it a hypervisor gave us, worked for anyone, in microseconds. */
+function machineCpuMicros(): number {
+  const all = /^cpu +(.*)$/m.exec(read("/proc/stat"))?.[1] ?? "";
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = all.split(" ").map(Number);
+  return (user + nice + system + irq + softirq + steal) * TICK_MICROS;
+}
+
 /** The most memory each process ever held, added up, in bytes. */
 export function peakRssBytes(roots: readonly number[]): number {
+  return memoryBytes(roots, /^VmHWM:\s+(\d+) kB$/m);
+}
+
+/** The memory the processes hold now. */
+export function rssBytes(roots: readonly number[]): number {
+  return memoryBytes(roots, /^VmRSS:\s+(\d+) kB$/m);
+}
+
+function memoryBytes(roots: readonly number[], field: RegExp): number {
   let kib = 0;
-  for (const pid of tree(roots)) {
-    kib += Number(/^VmHWM:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
-  }
+  for (const pid of tree(roots)) kib += Number(field.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
   return kib * 1024;
 }
 

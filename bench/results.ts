@@ -47,6 +47,7 @@ export function toRow(subject: SubjectName, rounds: readonly Round[]): Row {
     eventsPerSecond: of((round) => round.eventsPerSecond),
     cpuMicrosPerEvent: of((round) => round.cpuMicrosPerEvent),
     benchCpuMicrosPerEvent: of((round) => round.benchCpuMicrosPerEvent),
+    othersCpuShare: of((round) => round.othersCpuShare),
     halfRate: of((round) => round.halfRate),
     deliveredP50Ms: of((round) => round.deliveredMs.p50),
     deliveredP99Ms: of((round) => round.deliveredMs.p99),
@@ -80,6 +81,7 @@ export function barsOf(rows: readonly Row[], ratios: Results["ratios"], scenario
   bar("events/s over BullMQ", ratios.bullmq, atLeast(2.5));
   bar("accept→delivered p99 at half load", half?.deliveredP99Ms, below(50, "ms"));
   bar(`memory with ${pending?.pending ?? 0} pending`, megabytes(pending?.peakRssBytes), below(400, "MB"));
+  bar("memory while those are delivered", megabytes(pending?.peakRssAfterRestartBytes), below(400, "MB"));
   bar("first delivery after a kill -9", seconds(pending?.firstDeliveryMs), below(5, "s"));
   bar("steady rate after a kill -9", seconds(pending?.steadyMs), below(5, "s"));
   bar("rate of the healthy half beside a hanging half", neighbour?.rateRatio, atLeast(0.9));

@@ -2,7 +2,7 @@ import type { Bench } from "./bench.ts";
 import { sleep } from "./clock.ts";
 import type { Quantiles } from "./histogram.ts";
 import { APPLICATIONS, type Options, type SubjectName } from "./options.ts";
-import { cpuMicros, peakRssBytes } from "./process-usage.ts";
+import { Meter, peakRssBytes } from "./process-usage.ts";
 import { startBullmq } from "./subjects/bullmq.ts";
 import { startPosthaste } from "./subjects/posthaste.ts";
 import { startRelay } from "./subjects/relay.ts";
@@ -14,6 +14,8 @@ export interface Round {
   readonly cpuMicrosPerEvent: number;
   /** CPU of sink and generator together, which share the machine with the subject. */
   readonly benchCpuMicrosPerEvent: number;
+  /** The part of the machine that programs which do not belong to the bench took meanwhile, 0 to 1. */
+  readonly othersCpuShare: number;
   readonly halfRate: number;
   /** At half the rate, from sent to received. */
   readonly deliveredMs: Quantiles;
@@ -50,19 +52,18 @@ export async function measureRound(bench: Bench, name: SubjectName, options: Opt
     const always = { applications: APPLICATIONS, batched, untilDelivered: true };
     const warmUp = await bench.send(subject, { ...always, events: options.warmUpEvents * share, rate: null });
     await sleep(SETTLE_MS);
-    const cpuBefore = cpuMicros(subject.pids());
-    const benchCpuBefore = cpuMicros(bench.pids());
+    const meter = new Meter(subject.pids(), bench.pids());
     const full = await bench.send(subject, { ...always, events: options.measuredEvents * share, rate: null });
     await sleep(SETTLE_MS);
-    const cpu = cpuMicros(subject.pids()) - cpuBefore;
-    const benchCpu = cpuMicros(bench.pids()) - benchCpuBefore;
+    const used = meter.read();
     const rate = full.eventsPerSecond / 2;
     const half = await bench.send(subject, { ...always, events: (rate * options.halfLoadMs) / 1000, rate });
     await subject.checkRecorded(warmUp.sink.distinct + full.sink.distinct + half.sink.distinct);
     return {
       eventsPerSecond: full.eventsPerSecond,
-      cpuMicrosPerEvent: cpu / full.sink.distinct,
-      benchCpuMicrosPerEvent: benchCpu / full.sink.distinct,
+      cpuMicrosPerEvent: used.subjectMicros / full.sink.distinct,
+      benchCpuMicrosPerEvent: used.benchMicros / full.sink.distinct,
+      othersCpuShare: used.othersShare,
       halfRate: rate,
       deliveredMs: half.sink.latencyMs,
       acceptedMs: half.load.acceptMs,

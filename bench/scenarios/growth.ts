@@ -53,6 +53,7 @@ export async function measureGrowth(
       );
     }
     const large = await cost(bench, subject, stored);
+    await subject.checkRecorded(stored + EVENTS * RUNS);
     return {
       small,
       large,

@@ -1,7 +1,7 @@
 import type { Bench } from "../bench.ts";
 import { nowMicros } from "../clock.ts";
 import { APPLICATIONS, type Options, PATIENCE_MS } from "../options.ts";
-import { peakRssBytes } from "../process-usage.ts";
+import { peakRssBytes, rssBytes } from "../process-usage.ts";
 import { openPosthaste, startPosthaste } from "../subjects/posthaste.ts";
 import type { SinkReport } from "../sink-commands.ts";
 
@@ -10,6 +10,8 @@ export interface PendingResult {
   readonly pending: number;
   readonly acceptedPerSecond: number;
   readonly peakRssBytes: number;
+  /** Before the kill, when it only waits. */
+  readonly rssBytes: number;
   /** From the start of the process that follows a kill -9. */
   readonly readyMs: number;
   readonly firstDeliveryMs: number;
@@ -35,8 +37,9 @@ export async function measurePending(bench: Bench, options: Options): Promise<Pe
     const fill = { applications: APPLICATIONS, batched: true, rate: null, untilDelivered: false };
     const { load } = await bench.send(first, { ...fill, events: options.pendingDeliveries });
     const accepted = options.pendingDeliveries;
-    const peak = peakRssBytes(first.pids());
     const pending = await first.pending();
+    const peak = peakRssBytes(first.pids());
+    const rss = rssBytes(first.pids());
     await first.kill();
     await bench.sink.ask("behave", { hangFrom: null });
     await bench.expectAgain(accepted);
@@ -53,6 +56,7 @@ export async function measurePending(bench: Bench, options: Options): Promise<Pe
       pending,
       acceptedPerSecond: accepted / ((load.endedAt - load.startedAt) / 1e6),
       peakRssBytes: peak,
+      rssBytes: rss,
       readyMs: (second.readyAt - second.spawnedAt) / 1000,
       firstDeliveryMs: (drained.firstAt - second.spawnedAt) / 1000,
       steadyMs: steadyMs(drained, second.spawnedAt),

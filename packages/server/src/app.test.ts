@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Route } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
@@ -53,6 +53,8 @@ function request(route: Route, values: Readonly<Record<string, string>>): { url:
   return { url, body };
 }
 
+const messagesUrl = (): string => `/api/v1/app/${ids["app_id"]}/msg`;
+
 describe("every operation", () => {
   it("declares who may call it, and only the known four are open to anyone", () => {
     expect(routes.filter(({ scope }) => scope !== "public" && scope !== "environment")).toEqual([]);
@@ -72,7 +74,7 @@ describe("every operation", () => {
   it.each(guarded.map((route) => [route.operationId, route] as const))(
     "%s is refused without a key, with a wrong key and with something else",
     async (_id, route) => {
-      const { url, body } = request(route, ids);
+      const { url: place, body } = request(route, ids);
       const wrong = "phk_live_9999999999999999999999999";
       const headers = [
         {},
@@ -83,9 +85,10 @@ describe("every operation", () => {
         { authorization: `Bearer ${server.live.key}x` },
       ];
       for (const header of headers) {
-        const reply = await server.call(route.method, url, { body, key: null, headers: header });
+        const reply = await server.call(route.method, place, { body, key: null, headers: header });
         expect(reply.status, JSON.stringify(header)).toBe(401);
         expect(reply.json.code).toBe("authentication_failed");
+        expect(reply.headers["www-authenticate"]).toBe("Bearer");
         expect(reply.text).not.toContain(server.live.key);
       }
     },
@@ -98,8 +101,8 @@ describe("every operation", () => {
   )("%s does not reach into another environment", async (_id, route) => {
     // An upsert creates what is not there: it makes an application of its own, which the next test looks at.
     if (route.operationId === "v1.application.upsert") return;
-    const { url, body } = request(route, ids);
-    const reply = await server.call(route.method, url, { body, key: server.sandbox.key });
+    const { url: place, body } = request(route, ids);
+    const reply = await server.call(route.method, place, { body, key: server.sandbox.key });
     expect(reply.status).toBe(404);
     expect(reply.json.code).toBe("not_found");
   });
@@ -122,8 +125,8 @@ describe("every operation", () => {
   )("%s does not reach into another application", async (_id, route) => {
     if (route.operationId === "v1.endpoint.upsert") return;
     const other = await server.application();
-    const { url, body } = request(route, { ...ids, app_id: other });
-    const reply = await server.call(route.method, url, { body });
+    const { url: place, body } = request(route, { ...ids, app_id: other });
+    const reply = await server.call(route.method, place, { body });
     expect(reply.status).toBe(404);
     expect(reply.json.code).toBe("not_found");
   });
@@ -131,19 +134,19 @@ describe("every operation", () => {
   it.each(
     guarded.filter(({ path }) => path.includes(":")).map((route) => [route.operationId, route] as const),
   )("%s answers 404 for what does not exist", async (_id, route) => {
-    if (/upsert$/.test(route.operationId) && !route.path.includes("endpoint")) return;
+    if (route.operationId.endsWith("upsert") && !route.path.includes("endpoint")) return;
     const unknown = { app_id: "nobody", event_type_name: "never.seen" };
-    const { url, body } = request(route, { ...ids, ...unknown });
-    const reply = await server.call(route.method, url, { body });
+    const { url: place, body } = request(route, { ...ids, ...unknown });
+    const reply = await server.call(route.method, place, { body });
     expect(reply.status).toBe(404);
   });
 
   it.each(guarded.filter(({ body }) => body !== null).map((route) => [route.operationId, route] as const))(
     "%s refuses a body of the wrong type with the fields that are wrong",
     async (_id, route) => {
-      const { url } = request(route, ids);
+      const { url: place } = request(route, ids);
       for (const body of ["[]", "1", '"text"', "null"]) {
-        const reply = await server.call(route.method, url, { body });
+        const reply = await server.call(route.method, place, { body });
         expect(reply.status, body).toBe(422);
         expect(reply.json.detail[0]).toMatchObject({ loc: ["body"], msg: "Must be an object." });
       }
@@ -154,11 +157,11 @@ describe("every operation", () => {
     "%s refuses a query that does not fit",
     async (_id, route) => {
       const fields = Object.entries(route.query?.properties ?? {});
-      const { url, body } = request(route, ids);
+      const { url: place, body } = request(route, ids);
       for (const [name, schema] of fields) {
         const type: unknown = "type" in schema ? schema.type : undefined;
         if (type === "array") continue;
-        const reply = await server.call(route.method, `${url}?${name}=%24%24`, { body });
+        const reply = await server.call(route.method, `${place}?${name}=%24%24`, { body });
         expect(reply.status, name).toBe(422);
         expect(reply.json.detail[0]?.loc.slice(0, 2)).toEqual(["query", name]);
       }
@@ -220,12 +223,10 @@ describe("a path", () => {
 });
 
 describe("a body", () => {
-  const url = (): string => `/api/v1/app/${ids["app_id"]}/msg`;
-
   it("beyond 1 MiB is refused before its key is looked at", async () => {
     const body = JSON.stringify({ eventType: "a", payload: { x: "y".repeat(1_048_576) } });
     for (const key of [server.live.key, null]) {
-      const reply = await server.call("POST", url(), { body, key });
+      const reply = await server.call("POST", messagesUrl(), { body, key });
       expect(reply.status).toBe(413);
       expect(reply.json).toEqual({ code: "payload_too_large", detail: expect.stringContaining("1 MiB") });
     }
@@ -239,7 +240,10 @@ describe("a body", () => {
       { "content-type": "nonsense" },
       { "content-encoding": "gzip" },
     ]) {
-      const reply = await server.call("POST", url(), { body: '{"eventType":"a","payload":{}}', headers });
+      const reply = await server.call("POST", messagesUrl(), {
+        body: '{"eventType":"a","payload":{}}',
+        headers,
+      });
       expect(reply.status, JSON.stringify(headers)).toBe(415);
       expect(reply.json.code).toBe("unsupported_media_type");
     }
@@ -247,12 +251,15 @@ describe("a body", () => {
 
   it("may name its character set", async () => {
     const headers = { "content-type": "application/json; charset=utf-8" };
-    const reply = await server.call("POST", url(), { body: '{"eventType":"a","payload":{}}', headers });
+    const reply = await server.call("POST", messagesUrl(), {
+      body: '{"eventType":"a","payload":{}}',
+      headers,
+    });
     expect(reply.status).toBe(202);
   });
 
   it("that is missing is refused with what to send", async () => {
-    const reply = await server.call("POST", url());
+    const reply = await server.call("POST", messagesUrl());
     expect(reply.status).toBe(400);
     expect(reply.json).toEqual({ code: "invalid_json", detail: "The body is empty. Send JSON." });
   });
@@ -260,12 +267,12 @@ describe("a body", () => {
   it("with prototype keys changes nothing but itself", async () => {
     const body =
       '{"eventType":"a","payload":{"__proto__":{"x":1}},"__proto__":{"tags":["polluted"]},"constructor":{"prototype":{"y":1}}}';
-    const reply = await server.call("POST", url(), { body });
+    const reply = await server.call("POST", messagesUrl(), { body });
     expect(reply.status).toBe(202);
     expect(reply.json.tags).toBeNull();
     expect(reply.text).toContain('"payload":{"__proto__":{"x":1}}');
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
-    const missing = await server.call("POST", url(), {
+    const missing = await server.call("POST", messagesUrl(), {
       body: '{"__proto__":{"eventType":"a","payload":{}}}',
     });
     expect(missing.status).toBe(422);
@@ -280,7 +287,7 @@ describe("a body", () => {
   });
 
   it("with several faults is told all of them, each with its place", async () => {
-    const reply = await server.call("POST", url(), {
+    const reply = await server.call("POST", messagesUrl(), {
       body: { eventType: "a b", channels: ["ok", "no way"], tags: 1 },
     });
     expect(reply.status).toBe(422);
@@ -311,11 +318,9 @@ describe("an answer", () => {
   });
 
   it("of a fault of ours tells nothing of it, and the log does", async () => {
-    const { engine } = server;
-    const real = engine.findApplication;
-    engine.findApplication = () => Promise.reject(new Error("secret detail"));
+    const find = vi.spyOn(server.engine, "findApplication").mockRejectedValueOnce(new Error("secret detail"));
     const reply = await server.call("GET", `/api/v1/app/${ids["app_id"]}`);
-    engine.findApplication = real;
+    find.mockRestore();
     expect(reply.status).toBe(500);
     expect(reply.json).toEqual({ code: "internal", detail: expect.any(String) });
     expect(reply.text).not.toContain("secret detail");
@@ -332,12 +337,12 @@ describe("health", () => {
   });
 
   it("is 503 while they cannot, and the reason stays inside", async () => {
-    const { engine } = server;
-    const real = engine.health;
-    engine.health = () => Promise.resolve({ ok: false, reason: "disk full at /data" });
+    const health = vi
+      .spyOn(server.engine, "health")
+      .mockResolvedValue({ ok: false, reason: "disk full at /data" });
     const reply = await server.call("GET", "/api/v1/health", { key: null });
     const ping = await server.call("GET", "/api/v1/health/ping", { key: null });
-    engine.health = real;
+    health.mockRestore();
     expect(reply.status).toBe(503);
     expect(reply.headers["retry-after"]).toBe("1");
     expect(reply.text).not.toContain("/data");

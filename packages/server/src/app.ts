@@ -1,6 +1,5 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
-import type { Socket } from "node:net";
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -36,6 +35,7 @@ export function buildApp(ground: Ground): FastifyInstance {
   };
   const keys = new ApiKeys(store.environments, runtime.clock);
   const app = newFastify();
+  app.server.maxConnections = limits.CONNECTIONS_MAX;
   app.decorateRequest("environmentId", null);
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     send(reply, problemAnswer(error, { log: runtime.log, route: request.routeOptions }));
@@ -80,8 +80,15 @@ function newFastify(): FastifyInstance {
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
+/** What of a socket is used here: connections themselves are Fastify's. */
+interface ClientSocket {
+  readonly writable: boolean;
+  end(text: string): unknown;
+  destroy(): unknown;
+}
+
 /** What is no HTTP request never becomes one for Fastify: it is answered on the socket. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+function answerClientError(error: Error & { code?: string }, socket: ClientSocket): void {
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -127,13 +134,7 @@ function serve(
         request.environmentId = environment;
         return done();
       }
-      environment.then(
-        (environmentId) => {
-          request.environmentId = environmentId;
-          done();
-        },
-        (error: Error) => done(error),
-      );
+      void whenKnown(environment, request, done);
     },
     handler(request, reply) {
       // No promise is returned: Fastify would wrap it once more.
@@ -145,6 +146,21 @@ function serve(
   });
 }
 
+/** Lets a request wait for the look-up of its key. */
+async function whenKnown(
+  environment: Promise<string>,
+  request: FastifyRequest,
+  done: (error?: Error) => void,
+): Promise<void> {
+  let refusal: Error | undefined;
+  try {
+    request.environmentId = await environment;
+  } catch (error) {
+    refusal = error instanceof Error ? error : new Error(String(error));
+  }
+  done(refusal);
+}
+
 function incomingOf(request: FastifyRequest): Incoming {
   const { raw, headers } = request;
   return {
@@ -152,7 +168,7 @@ function incomingOf(request: FastifyRequest): Incoming {
     method: raw.method ?? "",
     url: raw.url ?? "",
     params: request.params,
-    // SAFETY: Fastify's own parser makes an object of texts and arrays of texts.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Fastify's parser makes an object of texts
     query: request.query as Incoming["query"],
     idempotencyKey: headers["idempotency-key"],
     bytes: Buffer.isBuffer(request.body) ? request.body : undefined,

@@ -39,7 +39,7 @@ describe("an API key", () => {
   it("in a burst is asked for once", async () => {
     const { keys, asked } = setup();
     const environments = await Promise.all(
-      Array.from({ length: 20 }, () => keys.environmentOf(`Bearer ${KEY}`)),
+      Array.from({ length: 20 }, async () => keys.environmentOf(`Bearer ${KEY}`)),
     );
     expect(new Set(environments)).toEqual(new Set(["env_1"]));
     expect(asked()).toBe(1);

@@ -21,3 +21,6 @@ export const API_KEY_CACHE_MS = 5 * SECOND_MS;
 
 /** Control-plane requests with an Idempotency-Key that are being worked on. */
 export const IDEMPOTENT_IN_FLIGHT_MAX = 10_000;
+
+/** One page of a list: with payloads of 1 MiB each a full page would not fit into memory many times. */
+export const LIST_BODY_MAX_CHARS = 8 * 1_048_576;

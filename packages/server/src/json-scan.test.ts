@@ -100,9 +100,9 @@ describe("the text of a member", () => {
   });
 });
 
-describe("the depth", () => {
-  const nested = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+const nested = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
 
+describe("the depth", () => {
   it("is counted from the whole value and refused beyond the bound, with its place", () => {
     const fits = `{"x":${nested(DEPTH - 1)}}`;
     expect(scanMember(fits, "payload", { from: 0, depthMax: DEPTH })).toBeNull();

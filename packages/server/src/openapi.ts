@@ -2,10 +2,9 @@ import swagger from "@fastify/swagger";
 import { IDEMPOTENCY_KEY_MAX_CHARS } from "@posthaste/core/domain/limits";
 import fastify, { type FastifyInstance } from "fastify";
 import { Type, type TSchema } from "typebox";
+import about from "../package.json" with { type: "json" };
 import type { Route } from "./route.ts";
 import { named } from "./routes/fields.ts";
-
-const API_VERSION = "0.1.0";
 
 const HttpErrorOut = named(
   "HttpErrorOut",
@@ -44,7 +43,7 @@ export async function describeApi(routes: readonly Route[]): Promise<string> {
       openapi: "3.1.0",
       info: {
         title: "Posthaste API",
-        version: API_VERSION,
+        version: about.version,
         description:
           "Webhooks for creator businesses. Compatible with Svix's API: its client libraries work with this server. " +
           "Times are RFC 3339 in UTC, sizes bytes, durations as their names say. Unknown fields are ignored.",
@@ -57,7 +56,8 @@ export async function describeApi(routes: readonly Route[]): Promise<string> {
       },
     },
     refResolver: {
-      buildLocalReference: (json, _base, _fragment, index) => String(json["$id"] ?? `def-${index}`),
+      buildLocalReference: ({ $id }, _base, _fragment, index) =>
+        typeof $id === "string" ? $id : `def-${index}`,
     },
   });
   const schemas = new NamedSchemas(app);
@@ -81,7 +81,7 @@ function describe(app: FastifyInstance, route: Route, schemas: NamedSchemas): vo
       operationId: route.operationId,
       tags: [route.tag],
       summary: route.summary,
-      ...(description === undefined ? {} : { description }),
+      description,
       ...(isPublic ? {} : { security: [{ HTTPBearer: [] }] }),
       ...(params === null ? {} : { params: schemas.referring(params) }),
       ...(query === null ? {} : { querystring: schemas.referring(query) }),

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Page } from "@posthaste/core/storage/port";
+import { LIST_BODY_MAX_CHARS } from "./http-limits.ts";
 import { listAnswer, type PageQuery } from "./paging.ts";
 
 interface ListBody {
@@ -68,6 +69,30 @@ describe("a list", () => {
       prevIterator: null,
       done: true,
     });
+  });
+
+  it("of big items shows fewer than asked for, at least one, and goes on behind them both ways", async () => {
+    const big = "x".repeat(LIST_BODY_MAX_CHARS / 2);
+    const read = async (query: PageQuery): Promise<{ ids: string[]; done: boolean; prev: string | null }> => {
+      const { text } = await listAnswer({
+        query,
+        defaultOrder: "ascending",
+        read: async ({ after, order }) =>
+          ["a", "b", "c"]
+            .filter((id) => after === null || (order === "ascending" ? id > after : id < after))
+            .toSorted((x, y) => (x < y ? -1 : 1) * (order === "ascending" ? 1 : -1)),
+        idOf: (id) => id,
+        toText: (id) => JSON.stringify({ id, big: id === "c" ? big + big : big.slice(2) }),
+      });
+      const { data, done, prevIterator } = JSON.parse(text) as Omit<ListBody, "data"> & {
+        data: { id: string }[];
+      };
+      return { ids: data.map(({ id }) => id), done, prev: prevIterator };
+    };
+    expect(await read({})).toEqual({ ids: ["a"], done: false, prev: "-a" });
+    expect(await read({ iterator: "a" })).toEqual({ ids: ["b"], done: false, prev: "-b" });
+    expect(await read({ iterator: "b" })).toEqual({ ids: ["c"], done: true, prev: "-c" });
+    expect(await read({ iterator: "-c" })).toEqual({ ids: ["b"], done: false, prev: "-b" });
   });
 
   it("shows 50 items unless told otherwise", async () => {

@@ -17,13 +17,19 @@ export function problemAnswer(
 ): Answer {
   const known = toPosthasteError(error, route.bodyLimit);
   if (known.status >= 500) {
-    log.error({ error, code: known.code, method: route.method, route: route.url }, "request failed");
+    const fields = { error, code: known.code, method: route.method, route: route.url };
+    // What cannot be stored is logged once by who failed to store it, not once for each request meanwhile.
+    if (known.code === "unavailable") log.debug(fields, "request refused");
+    else log.error(fields, "request failed");
   }
   const retryAfterS = known.retryAfterS ?? (known.status === 503 ? RETRY_AFTER_S : null);
   return {
     status: known.status,
     text: problemText(known),
-    ...(retryAfterS === null ? {} : { headers: { "retry-after": String(retryAfterS) } }),
+    headers: {
+      ...(retryAfterS === null ? {} : { "retry-after": String(retryAfterS) }),
+      ...(known.status === 401 ? { "www-authenticate": "Bearer" } : {}),
+    },
   };
 }
 

@@ -13,10 +13,10 @@ import { compile, type Checker } from "./validation.ts";
 import type { WriteOrder } from "./write-order.ts";
 
 /** Whether something from outside may be used; the message says what to write instead. */
-export type Verdict = { readonly ok: true } | { readonly ok: false; readonly message: string };
+type Verdict = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
 /** What an endpoint may have. */
-export interface Rules {
+interface Rules {
   readonly checkUrl: (url: string) => Verdict;
   readonly checkHeader: (name: string, value: string) => Verdict;
   /** Whether a header's value is a secret, by its name: sent, but never shown. */
@@ -44,7 +44,7 @@ export interface Services extends Ground {
 }
 
 /** Who may call: `public` is anyone, `environment` any key of an environment, which then sees that one only. */
-export type Scope = "public" | "environment";
+type Scope = "public" | "environment";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -56,7 +56,8 @@ interface Described {
   readonly operationId: string;
   readonly tag: string;
   readonly summary: string;
-  readonly description?: string;
+  /** What it does, its defaults, and the refusals that are its own. */
+  readonly description: string;
   /** The body of each status it answers with; null = no body. Refusals are added to all alike. */
   readonly answers: Readonly<Record<number, TSchema | null>>;
 }
@@ -86,7 +87,7 @@ export interface Incoming {
 }
 
 /** A request as a handler gets it: checked against the schemas. */
-export interface Call<Params, Query, Body> {
+interface Call<Params, Query, Body> {
   readonly environmentId: string;
   readonly params: Params;
   readonly query: Query;
@@ -201,7 +202,7 @@ function checked<Schema extends TSchema>(
   value: unknown,
   loc: readonly string[],
 ): Static<Schema> {
-  // SAFETY: without a checker the static type is that of an empty object.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type is then that of an empty object
   return checker === undefined ? ({} as Static<Schema>) : checker.check(value, loc);
 }
 

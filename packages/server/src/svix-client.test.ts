@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiException, messageInRaw, Ordering, Svix } from "svix";
+import { ApiException, MessageStatus, messageInRaw, Ordering, Svix } from "svix";
 import { loadSvixContract } from "./testing/svix-contract.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
@@ -211,14 +211,14 @@ describe("Svix's client", () => {
     });
     const [attempt] = byMessage.data;
     expect(attempt).toMatchObject({
-      status: 0,
+      status: MessageStatus.Success,
       statusText: "success",
       triggerType: 0,
       responseStatusCode: 204,
     });
     const byEndpoint = await svix.messageAttempt.listByEndpoint(app.id, endpoint.id, {
       withMsg: true,
-      status: 0,
+      status: MessageStatus.Success,
     });
     expect(byEndpoint.data[0]).toMatchObject({ id: attempt?.id, msg: { id: sent.id } });
     expect(await svix.messageAttempt.get(app.id, sent.id, attempt?.id ?? "")).toMatchObject({

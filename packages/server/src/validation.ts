@@ -5,9 +5,6 @@ import { Compile } from "typebox/compile";
 import type { TLocalizedValidationError } from "typebox/error";
 import { SECRET_PATTERN, TEXT_PATTERN } from "./patterns.ts";
 
-/** Where in the request a value stands: the first part of every `loc`. */
-export type Place = "body" | "query" | "path" | "header";
-
 /** A schema compiled to one function. */
 export interface Checker<Schema extends TSchema> {
   /** The value as the schema's type; throws `validation` (422) with one entry for each field that does not fit. */
@@ -62,34 +59,20 @@ function fieldErrors(error: TLocalizedValidationError, loc: readonly string[]): 
 
 /** What to change, in one sentence. */
 function sentence(error: TLocalizedValidationError): string {
-  switch (error.keyword) {
-    case "type":
-      return `Must be ${typeNames([error.params.type].flat())}.`;
-    case "pattern":
-      return patternSentence(String(error.params.pattern));
-    case "minLength":
-      return error.params.limit === 1
-        ? "Must not be empty."
-        : `Must have at least ${error.params.limit} characters.`;
-    case "maxLength":
-      return `Must have at most ${error.params.limit} characters.`;
-    case "minimum":
-      return `Must be at least ${error.params.limit}.`;
-    case "maximum":
-      return `Must be at most ${error.params.limit}.`;
-    case "minItems":
-      return `Must have at least ${items(error.params.limit)}.`;
-    case "maxItems":
-      return `Must have at most ${items(error.params.limit)}.`;
-    case "uniqueItems":
-      return "Must not contain the same value twice.";
-    case "format":
-      return FORMAT_SENTENCES.get(error.params.format) ?? `Must be a valid ${error.params.format}.`;
-    case "enum":
-      return `Must be one of: ${error.params.allowedValues.join(", ")}.`;
-    default:
-      return `The value ${error.message}.`;
-  }
+  const { keyword, params } = error;
+  if (keyword === "type") return `Must be ${typeNames([params.type].flat())}.`;
+  if (keyword === "pattern") return patternSentence(String(params.pattern));
+  if (keyword === "minLength" && params.limit === 1) return "Must not be empty.";
+  if (keyword === "minLength") return `Must have at least ${params.limit} characters.`;
+  if (keyword === "maxLength") return `Must have at most ${params.limit} characters.`;
+  if (keyword === "minimum") return `Must be at least ${params.limit}.`;
+  if (keyword === "maximum") return `Must be at most ${params.limit}.`;
+  if (keyword === "minItems") return `Must have at least ${items(params.limit)}.`;
+  if (keyword === "maxItems") return `Must have at most ${items(params.limit)}.`;
+  if (keyword === "uniqueItems") return "Must not contain the same value twice.";
+  if (keyword === "format") return FORMAT_SENTENCES.get(params.format) ?? `Must be a valid ${params.format}.`;
+  if (keyword === "enum") return `Must be one of: ${params.allowedValues.join(", ")}.`;
+  return `The value ${error.message}.`;
 }
 
 function patternSentence(pattern: string): string {

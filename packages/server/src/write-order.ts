@@ -12,9 +12,13 @@ export class WriteOrder {
     // What went wrong is told to its own caller, not to the next in line.
     const tail = result.catch(() => undefined);
     this.#tails.set(key, tail);
-    void tail.then(() => {
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
-    });
+    void this.#forget(key, tail);
     return result;
+  }
+
+  /** Drops a key whose last write is done. */
+  async #forget(key: string, tail: Promise<unknown>): Promise<void> {
+    await tail;
+    if (this.#tails.get(key) === tail) this.#tails.delete(key);
   }
 }

@@ -71,11 +71,20 @@ export const LANE_QUEUE_MAX = 256;
 /** Deliveries all lanes keep in memory, and the bytes of their payloads. */
 export const LANES_QUEUE_MAX = 16_384;
 export const LANES_BYTES_MAX = 48 * 1_048_576;
+/** One lane gets at most this part of the places that are free, and of the bytes: the last never go to one. */
+export const LANE_SHARE_OF_PLACES = 1 / 64;
+export const LANE_SHARE_OF_BYTES = 1 / 8;
 /** Attempts in flight in one process. */
 export const IN_FLIGHT_MAX = 4_096;
-/** The part of them that lanes without a recent success may hold: a thousand hanging endpoints leave room. */
+/**
+ * Of them, lanes without a recent success hold at most half, so that thousands of hanging endpoints leave room;
+ * probes of broken lanes have a part of their own; and the first attempt of a lane that nothing is held against
+ * may go a little further than the half, so that a quiet endpoint never waits behind hanging ones.
+ */
 export const IN_FLIGHT_UNPROVEN_MAX = IN_FLIGHT_MAX / 2;
-/** How long a success counts for that. */
+export const IN_FLIGHT_PROBES_MAX = IN_FLIGHT_MAX / 8;
+export const IN_FLIGHT_FIRST_MAX = (IN_FLIGHT_MAX * 3) / 4;
+/** How long a success counts as recent. */
 export const PROVEN_MS = 2 * SECOND_MS;
 /** Attempts started in one turn of the event loop, so that a backlog does not hold up ingest. */
 export const STARTS_PER_TURN_MAX = 64;
@@ -83,8 +92,11 @@ export const STARTS_PER_TURN_MAX = 64;
 export const LANE_BROKEN_QUEUE_MAX = 8;
 /** A FIFO lane in trouble claims one at a time; a healthy one this many. */
 export const LANE_FIFO_QUEUE_MAX = 64;
-/** Lanes kept in memory; beyond it idle ones are forgotten. */
+/** Lanes kept in memory; beyond it those without work are forgotten, a part at a time. */
 export const LANES_MAX = 20_000;
+export const LANES_FORGET_STEP = LANES_MAX / 20;
+/** What was learned of an endpoint is kept at least this long after its last attempt. */
+export const LANE_MEMORY_MS = 10 * MINUTE_MS;
 /** A throttled lane may run this part of a second ahead. */
 export const THROTTLE_BURST_S = 0.05;
 /** Deficit round robin: how many payload bytes an application may send before the next one's turn. */
@@ -92,9 +104,11 @@ export const FAIR_QUANTUM_BYTES = 16_384;
 export const THROTTLE_RATE_MAX = 65_535;
 
 // ---- the store
-/** Operations in one commit; what comes meanwhile gathers for the next. */
+/** Deliveries that one request may cause: 1,000 messages to 100 endpoints each. */
+export const DELIVERIES_PER_REQUEST_MAX = 100_000;
+/** Rows in one commit (a message, each of its deliveries, a settled attempt); what comes meanwhile gathers for the next. */
 export const COMMIT_BATCH_MAX = 512;
-/** Accepted and settled operations waiting for a commit; beyond it ingest answers 503. */
+/** The same, waiting for a commit; beyond it ingest answers 503. */
 export const COMMIT_QUEUE_MAX = 20_000;
 export const CLAIM_BATCH_MAX = 512;
 export const CLAIM_LANES_MAX = 1_000;
@@ -107,6 +121,7 @@ export const LEASE_RELEASE_BATCH = 5_000;
 export const RETENTION_DAYS_DEFAULT = 90;
 export const RETENTION_DAYS_MAX = 3_650;
 export const RETENTION_INTERVAL_MS = MINUTE_MS;
+export const RESUME_INTERVAL_MS = MINUTE_MS;
 export const PRUNE_BATCH = 500;
 /** Applications (with their endpoints) kept in memory for matching. */
 export const ROUTING_APPS_MAX = 10_000;

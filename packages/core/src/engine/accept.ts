@@ -1,6 +1,7 @@
 import { wants } from "../domain/filter.ts";
 import { PosthasteError } from "../domain/errors.ts";
 import { ID_PREFIX } from "../domain/ids.ts";
+import { DELIVERIES_PER_REQUEST_MAX } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { AcceptedMessage, AcceptResult, NewDelivery } from "../storage/port.ts";
@@ -25,6 +26,16 @@ interface Plan {
 /** Bytes a delivery counts against the memory bound. */
 export function deliveryBytes(payload: string | null): number {
   return DELIVERY_OVERHEAD_BYTES + (payload?.length ?? 0);
+}
+
+/** One request is one commit: too large a one would hold up everybody else's. */
+function assertSize(plans: readonly Plan[]): void {
+  const deliveries = plans.reduce((sum, { accepted }) => sum + accepted.deliveries.length, 0);
+  if (deliveries <= DELIVERIES_PER_REQUEST_MAX) return;
+  throw new PosthasteError(
+    "limit_reached",
+    `This request causes ${deliveries} deliveries, more than ${DELIVERIES_PER_REQUEST_MAX}. Send fewer messages in one.`,
+  );
 }
 
 /**
@@ -62,9 +73,13 @@ export class Acceptor {
     if (this.#closed) {
       throw new PosthasteError("unavailable", "The server is shutting down. Try again.", { retryAfterS: 1 });
     }
-    const plans = request.messages.map((message, index) => this.#plan(request, message, index));
+    const plans: Plan[] = [];
     let results: AcceptResult[];
     try {
+      for (const [index, message] of request.messages.entries()) {
+        plans.push(this.#plan(request, message, index));
+      }
+      assertSize(plans);
       results = await this.#committer.accept(plans.map(({ accepted }) => accepted));
     } catch (error) {
       for (const plan of plans) this.#cancel(plan);
@@ -72,7 +87,12 @@ export class Acceptor {
     }
     const committedAt = this.#runtime.clock.monotonic();
     this.#observer.messagesAccepted(results.filter(({ kind }) => kind === "accepted").length);
-    return plans.map((plan, index) => this.#conclude(plan, results[index], committedAt));
+    const outcomes = plans.map((plan, index) => this.#conclude(plan, results[index], committedAt));
+    // The store refuses a whole batch or none of it, so nothing of the request was accepted.
+    return outcomes.map((outcome) => {
+      if (outcome === null) throw new PosthasteError("unavailable", undefined, { retryAfterS: 1 });
+      return outcome;
+    });
   }
 
   #plan(request: AcceptRequest, message: NewMessage, index: number): Plan {
@@ -118,7 +138,7 @@ export class Acceptor {
     return { accepted, reserved, spilled, bytes };
   }
 
-  #conclude(plan: Plan, result: AcceptResult | undefined, committedAt: number): AcceptOutcome {
+  #conclude(plan: Plan, result: AcceptResult | undefined, committedAt: number): AcceptOutcome | null {
     const { message } = plan.accepted;
     if (result?.kind === "accepted") {
       this.#release(plan, committedAt);
@@ -126,8 +146,7 @@ export class Acceptor {
     }
     this.#cancel(plan);
     if (result?.kind === "replayed") return { kind: "replayed", message: result.message };
-    if (result?.kind === "conflict") return result;
-    throw new PosthasteError("unavailable", undefined, { retryAfterS: 1 });
+    return result?.kind === "conflict" ? result : null;
   }
 
   /** It is on disk: the leased deliveries go to their lanes. */
@@ -139,15 +158,15 @@ export class Acceptor {
       this.#enqueue(lane, { delivery, eventType, payload, bytes, committedAt });
     }
     for (const lane of spilled) lane.spilling -= 1;
+    if (spilled.some((lane) => lane.room > 0)) this.#dispatcher.scheduler.hungry();
   }
 
   /** Unless its lane closed while the commit was under way: then it waits in the store like the others. */
   #enqueue(lane: Lane, item: QueuedDelivery): void {
     const { scheduler } = this.#dispatcher;
-    const removed = scheduler.find(lane.endpoint.id) !== lane;
-    const behind = lane.endpoint.fifo && lane.spilled;
-    if (!removed && !behind && !lane.endpoint.disabled) return scheduler.enqueueReserved(lane, item);
     scheduler.unreserve(lane, item.bytes);
+    const behind = lane.endpoint.fifo && lane.spilled;
+    if (!lane.removed && !behind && !lane.endpoint.disabled) return scheduler.enqueue(lane, item);
     this.#dispatcher.handBack(lane, [item], lane.endpoint.disabled ? "paused" : "due");
   }
 

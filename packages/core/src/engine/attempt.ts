@@ -65,7 +65,8 @@ export async function attemptDelivery(
     delivery: item.delivery,
     outcome: meaning,
     scheduleMs: endpoint.retryScheduleMs ?? options.scheduleMs,
-    failingSince: endpoint.failingSince,
+    // As it is now: another attempt may have succeeded meanwhile.
+    failingSince: lane.endpoint.failingSince,
     now,
     random: runtime.random.unit(),
   });

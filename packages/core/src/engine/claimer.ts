@@ -28,6 +28,10 @@ export class Claimer {
   readonly #leaseId: string;
   #wake: (() => void) | null = null;
   #hungry = false;
+  /** Until then older deliveries may be hidden behind the leases of a process that is gone. */
+  #tookOver = false;
+  /** How long the last look at all lanes took. */
+  #scanMs = 0;
 
   constructor(options: {
     store: DeliveryStore;
@@ -53,12 +57,14 @@ export class Claimer {
     while (!signal.aborted) {
       this.#hungry = false;
       await this.runOnce(signal);
-      if (!this.#hungry) await this.#rest(signal);
+      await this.#rest(signal);
     }
   }
 
   /** Looks at every lane with due deliveries once; returns how many were claimed. */
   async runOnce(signal: AbortSignal): Promise<number> {
+    const startedAt = this.#runtime.clock.monotonic();
+    const tookOver = this.#tookOver;
     const steady = this.#steadyLanes();
     let claimed = 0;
     let after: LaneKey | null = null;
@@ -69,14 +75,16 @@ export class Claimer {
       const now = this.#runtime.clock.now();
       for (const { endpointId, nextAttemptAt } of due) {
         // What only waits for its retry holds back nothing but the followers on a FIFO endpoint.
-        const lane = steady.get(endpointId)?.lane;
+        const lane = this.#dispatcher.scheduler.find(endpointId);
         if (nextAttemptAt <= now || lane?.endpoint.fifo) steady.delete(endpointId);
+        if (lane?.endpoint.fifo && !lane.spilled) lane.spilled = true;
       }
       claimed += await this.#claimFor(due, now, signal);
     } while (after !== null && !signal.aborted);
     for (const { lane, spills } of steady.values()) {
-      if (lane.spills === spills) lane.spilled = false;
+      if (lane.spills === spills && (tookOver || !lane.endpoint.fifo)) lane.spilled = false;
     }
+    this.#scanMs = this.#runtime.clock.monotonic() - startedAt;
     return claimed;
   }
 
@@ -87,7 +95,7 @@ export class Claimer {
     do {
       const page: Awaited<ReturnType<DeliveryStore["releaseLeases"]>> = await this.#store.releaseLeases({
         notHeldBy: this.#leaseId,
-        now: this.#runtime.clock.now(),
+        now: 0,
         after,
         limit: LEASE_RELEASE_BATCH,
       });
@@ -95,6 +103,7 @@ export class Claimer {
       after = page.cursor;
       this.wakeUp();
     } while (after !== null && !signal.aborted);
+    this.#tookOver = true;
     return released;
   }
 
@@ -120,25 +129,44 @@ export class Claimer {
     }
     let claimed = 0;
     for (let at = 0; at < wanted.length && !signal.aborted;) {
-      const lanes = fitting(wanted.slice(at), CLAIM_BATCH_MAX);
+      const { deliveries, bytes } = this.#dispatcher.scheduler.free;
+      if (deliveries === 0 || bytes === 0) break;
+      const lanes = fitting(wanted.slice(at), Math.min(CLAIM_BATCH_MAX, deliveries));
       at += lanes.length;
-      claimed += await this.#claim(lanes);
+      claimed += await this.#claim(lanes, Math.min(CLAIM_BYTES_MAX, bytes));
     }
     return claimed;
   }
 
-  async #claim(lanes: readonly Wanted[]): Promise<number> {
-    const claimed = await this.#store.claimDue({
-      leaseId: this.#leaseId,
-      now: this.#runtime.clock.now(),
-      lanes,
-      limit: CLAIM_BATCH_MAX,
-      bytesMax: CLAIM_BYTES_MAX,
+  async #claim(wanted: readonly Wanted[], bytesMax: number): Promise<number> {
+    // What was claimed for the lanes before them has used up room since they were looked at.
+    const lanes = wanted.flatMap((lane) => {
+      const limit = Math.min(lane.limit, this.#limitNow(lane.endpointId));
+      return limit > 0 ? [{ ...lane, limit }] : [];
     });
-    for (const item of claimed) this.#queue(item);
-    // Cut by its own bound rather than by what is there: go on at once.
-    if (claimed.length >= CLAIM_BATCH_MAX) this.#hungry = true;
-    return claimed.length;
+    if (lanes.length === 0) return 0;
+    const pinned = lanes.flatMap(({ endpointId }) => this.#dispatcher.scheduler.find(endpointId) ?? []);
+    for (const lane of pinned) lane.claiming += 1;
+    try {
+      const claimed = await this.#store.claimDue({
+        leaseId: this.#leaseId,
+        now: this.#runtime.clock.now(),
+        lanes,
+        limit: CLAIM_BATCH_MAX,
+        bytesMax,
+      });
+      for (const item of claimed) this.#queue(item);
+      // Cut by its own bound rather than by what is there: go on at once.
+      if (claimed.length >= CLAIM_BATCH_MAX) this.#hungry = true;
+      return claimed.length;
+    } finally {
+      for (const lane of pinned) lane.claiming -= 1;
+    }
+  }
+
+  #limitNow(endpointId: string): number {
+    const lane = this.#dispatcher.scheduler.find(endpointId);
+    return lane ? this.#limitOf(lane) : 0;
   }
 
   #queue({ delivery, eventType, payload }: ClaimedDelivery): void {
@@ -169,10 +197,12 @@ export class Claimer {
   async #rest(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     this.#wake = () => woken.abort();
-    await this.#runtime.timers.sleep(CLAIM_INTERVAL_MS, AbortSignal.any([signal, woken.signal]));
+    if (!this.#hungry) {
+      await this.#runtime.timers.sleep(CLAIM_INTERVAL_MS, AbortSignal.any([signal, woken.signal]));
+    }
     this.#wake = null;
-    // However often it is woken, a scan is paid for only so many times a second.
-    if (this.#hungry) await this.#runtime.timers.sleep(CLAIM_PAUSE_MS, signal);
+    // However often it is woken, looking takes at most half of the store's time.
+    await this.#runtime.timers.sleep(Math.max(CLAIM_PAUSE_MS, this.#scanMs), signal);
   }
 }
 

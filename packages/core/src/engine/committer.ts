@@ -1,12 +1,13 @@
 import { PosthasteError } from "../domain/errors.ts";
 import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from "../domain/limits.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type {
-  AcceptedMessage,
-  AcceptResult,
-  CommitResult,
-  DeliveryStore,
-  SettledDelivery,
+import {
+  type AcceptedMessage,
+  type AcceptResult,
+  type CommitResult,
+  type DeliveryStore,
+  type SettledDelivery,
+  StoreUnavailable,
 } from "../storage/port.ts";
 import type { EngineObserver } from "./engine.ts";
 
@@ -15,6 +16,8 @@ const RETRY_PAUSE_MS = 250;
 
 interface WaitingAccept {
   readonly messages: readonly AcceptedMessage[];
+  /** Rows it writes. */
+  readonly weight: number;
   readonly resolve: (results: AcceptResult[]) => void;
   readonly reject: (error: Error) => void;
 }
@@ -35,7 +38,10 @@ export class Committer {
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
   #accepts: WaitingAccept[] = [];
-  #acceptedMessages = 0;
+  #acceptedWeight = 0;
+  /** Fewer after an error that is not the store's state, to find the operation that causes it. */
+  #batchMax = COMMIT_BATCH_MAX;
+  #closed = false;
   #settles: WaitingSettle[] = [];
   #state: "idle" | "scheduled" | "writing" = "idle";
   #idleWaiters: (() => void)[] = [];
@@ -47,9 +53,9 @@ export class Committer {
     this.#observer = options.observer;
   }
 
-  /** Operations that wait for a commit. */
+  /** Rows that wait for a commit. */
   get queued(): number {
-    return this.#acceptedMessages + this.#settles.length;
+    return this.#acceptedWeight + this.#settles.length;
   }
 
   /** Why the last commit failed; null after one that went through. */
@@ -66,9 +72,10 @@ export class Committer {
         }),
       );
     }
+    const weight = messages.reduce((sum, { deliveries }) => sum + 1 + deliveries.length, 0);
     return new Promise((resolve, reject) => {
-      this.#accepts.push({ messages, resolve, reject });
-      this.#acceptedMessages += messages.length;
+      this.#accepts.push({ messages, weight, resolve, reject });
+      this.#acceptedWeight += weight;
       this.#schedule();
     });
   }
@@ -88,15 +95,20 @@ export class Committer {
     });
   }
 
+  /** For when the store goes: nothing more is tried. What was not written is found by the next start. */
+  close(): void {
+    this.#closed = true;
+  }
+
   #schedule(): void {
-    if (this.#state !== "idle") return;
+    if (this.#state !== "idle" || this.#closed) return;
     this.#state = "scheduled";
     this.#runtime.timers.soon(() => void this.#writeAll());
   }
 
   async #writeAll(): Promise<void> {
     this.#state = "writing";
-    while (this.#accepts.length > 0 || this.#settles.length > 0) {
+    while (!this.#closed && (this.#accepts.length > 0 || this.#settles.length > 0)) {
       await this.#writeOne();
     }
     this.#state = "idle";
@@ -104,42 +116,59 @@ export class Committer {
   }
 
   async #writeOne(): Promise<void> {
-    const settles = this.#settles.splice(0, COMMIT_BATCH_MAX);
-    const accepts = this.#takeAccepts(COMMIT_BATCH_MAX);
+    const settles = this.#settles.splice(0, this.#batchMax);
+    const accepts = this.#takeAccepts(this.#batchMax);
     const startedAt = this.#runtime.clock.monotonic();
+    let result: CommitResult;
     try {
-      const result = await this.#store.commit({
+      result = await this.#store.commit({
         accepted: accepts.flatMap(({ messages }) => messages),
         settled: settles.map(({ settled }) => settled),
       });
-      this.#lastError = null;
-      this.#answer(accepts, settles, result);
-      const durationMs = this.#runtime.clock.monotonic() - startedAt;
-      this.#observer.committed({
-        operations: result.accepted.length + result.settled.length,
-        durationMs,
-      });
     } catch (error) {
-      this.#lastError = error instanceof Error ? error : new Error(String(error));
-      for (const { reject } of accepts) {
-        reject(new PosthasteError("unavailable", undefined, { cause: error, retryAfterS: 1 }));
-      }
-      this.#settles = [...settles, ...this.#settles];
-      // The sleep is never cut short: a store that fails at once must not spin this loop.
-      await this.#runtime.timers.sleep(RETRY_PAUSE_MS, new AbortController().signal);
+      await this.#failed(accepts, settles, error);
+      return;
     }
+    this.#lastError = null;
+    this.#batchMax = Math.min(COMMIT_BATCH_MAX, this.#batchMax * 2);
+    this.#answer(accepts, settles, result);
+    const durationMs = this.#runtime.clock.monotonic() - startedAt;
+    this.#observer.committed({ operations: result.accepted.length + result.settled.length, durationMs });
+  }
+
+  /** Nothing was written: refuses what was not promised yet, keeps what has happened. */
+  async #failed(accepts: WaitingAccept[], settles: WaitingSettle[], error: unknown): Promise<void> {
+    this.#lastError = error instanceof Error ? error : new Error(String(error));
+    for (const { reject } of accepts) {
+      reject(new PosthasteError("unavailable", undefined, { cause: error, retryAfterS: 1 }));
+    }
+    const passing = error instanceof StoreUnavailable;
+    const poison = !passing && accepts.length === 0 && settles.length === 1 ? settles.pop() : undefined;
+    if (poison !== undefined) {
+      // It alone fails, again and again: its lease stays until the next start, everything else goes on.
+      const { messageId, endpointId } = poison.settled.delivery;
+      this.#runtime.log.error(
+        { error, messageId, endpointId },
+        "an attempt cannot be recorded; it is left out",
+      );
+      poison.done(false);
+    }
+    if (!passing) this.#batchMax = Math.max(1, Math.floor(this.#batchMax / 2));
+    this.#settles = [...settles, ...this.#settles];
+    // The sleep is never cut short: a store that fails at once must not spin this loop.
+    await this.#runtime.timers.sleep(RETRY_PAUSE_MS, new AbortController().signal);
   }
 
   /** Whole requests, as many as fit; at least one. */
   #takeAccepts(max: number): WaitingAccept[] {
     let count = 0;
-    let messages = 0;
-    for (const { messages: list } of this.#accepts) {
-      if (count > 0 && messages + list.length > max) break;
+    let weight = 0;
+    for (const accept of this.#accepts) {
+      if (count > 0 && weight + accept.weight > max) break;
       count++;
-      messages += list.length;
+      weight += accept.weight;
     }
-    this.#acceptedMessages -= messages;
+    this.#acceptedWeight -= weight;
     return this.#accepts.splice(0, count);
   }
 

@@ -68,7 +68,8 @@ class DeliveryEngine implements Engine {
       observer,
       leaseId,
       scheduleMs: retryScheduleMs,
-      onEndpointChanged: (appId) => this.#inBackground(this.applicationChanged(appId)),
+      onEndpointChanged: (endpoint) => routing.patch(endpoint),
+      onEndpointDisabled: (appId) => this.#inBackground(this.applicationChanged(appId)),
       onHungry: () => this.#claimer.wakeUp(),
     });
     this.#routing = routing;
@@ -93,7 +94,14 @@ class DeliveryEngine implements Engine {
     const endpoint = routed?.endpoints.find(({ id }) => id === key.endpointId);
     if (!routed || !endpoint) throw new PosthasteError("not_found");
     if (endpoint.disabled) throw new PosthasteError("endpoint_disabled");
-    await this.#store.deliveries.resend({ ...key, now: this.#runtime.clock.now(), idempotency });
+    // Nothing new of a FIFO endpoint may be leased past it, or it would never be its turn.
+    const lane = endpoint.fifo ? this.#dispatcher.scheduler.laneOf(routed.application, endpoint) : null;
+    lane?.spill();
+    try {
+      await this.#store.deliveries.resend({ ...key, now: AT_ONCE, idempotency });
+    } finally {
+      if (lane) lane.spilling -= 1;
+    }
     this.#claimer.wakeUp();
   }
 
@@ -106,28 +114,35 @@ class DeliveryEngine implements Engine {
     const routed = await this.#routing.refresh(appId);
     const { scheduler } = this.#dispatcher;
     const alive = new Set(routed?.endpoints.map(({ id }) => id));
-    const lanes = [...scheduler.lanes()].filter((lane) => lane.appId === appId);
-    for (const lane of lanes) {
-      if (!alive.has(lane.endpoint.id)) this.#dispatcher.handBack(null, scheduler.remove(lane), "due");
-    }
+    const gone = [...scheduler.lanes()].filter(
+      (lane) => lane.appId === appId && !alive.has(lane.endpoint.id),
+    );
+    for (const lane of gone) this.#dispatcher.handBack(null, scheduler.remove(lane), "due");
     if (!routed) return;
-    for (const endpoint of routed.endpoints) {
-      const lane = scheduler.find(endpoint.id);
-      const evicted = scheduler.update(routed.application, [endpoint]);
-      if (lane) this.#dispatcher.handBack(lane, evicted, "paused");
-    }
     const wasDisabled = new Set(before?.endpoints.flatMap(({ id, disabled }) => (disabled ? [id] : [])));
-    for (const endpoint of routed.endpoints) {
-      if (!endpoint.disabled && wasDisabled.has(endpoint.id)) await this.#resumer.resume(endpoint);
+    const enabled = routed.endpoints.filter(({ id, disabled }) => !disabled && wasDisabled.has(id));
+    // What waits paused comes before anything new: until it is due again, new deliveries go behind it.
+    const opening = enabled.map((endpoint) => scheduler.laneOf(routed.application, endpoint));
+    for (const lane of opening) lane.spill();
+    try {
+      for (const endpoint of routed.endpoints) {
+        const lane = scheduler.find(endpoint.id);
+        const evicted = scheduler.update(routed.application, [endpoint]);
+        if (lane) this.#dispatcher.handBack(lane, evicted, "paused");
+      }
+      for (const endpoint of enabled) await this.#resumer.resume(endpoint);
+    } finally {
+      for (const lane of opening) lane.spilling -= 1;
     }
   }
 
   async health(): Promise<Health> {
     if (this.#stopping.signal.aborted) return { ok: false, reason: "shutting down" };
-    const failed = this.#committer.lastError;
     const store = await this.#store.health();
-    if (!store.ok) return store;
-    return failed === null ? store : { ok: false, reason: `the last commit failed: ${failed.message}` };
+    const failed = this.#committer.lastError;
+    // Without anything that waits, an old error says nothing: only the next commit could clear it.
+    if (!store.ok || failed === null || this.#committer.queued === 0) return store;
+    return { ok: false, reason: `the last commit failed: ${failed.message}` };
   }
 
   snapshot(): EngineSnapshot {
@@ -148,7 +163,8 @@ class DeliveryEngine implements Engine {
     this.#loops = [
       this.#supervise("takeover", () => this.#claimer.takeOver(signal)),
       this.#supervise("claim", () => this.#claimer.run(signal)),
-      this.#supervise("resume", () => this.#resumer.runOnce(signal)),
+      this.#supervise("resume", () => this.#resumer.run(signal)),
+      this.#supervise("store", () => this.#watchStore(signal)),
       runRetention({ store: this.#store, runtime: this.#runtime }, signal),
     ];
     await Promise.resolve();
@@ -170,6 +186,7 @@ class DeliveryEngine implements Engine {
     const cancelFlush = this.#runtime.timers.after(this.#drainTimeoutMs, () => flushed.abort());
     await this.#committer.idle(flushed.signal);
     cancelFlush();
+    this.#committer.close();
     await this.#releaseOwnLeases();
   }
 
@@ -180,7 +197,7 @@ class DeliveryEngine implements Engine {
       do {
         const page: { cursor: DeliveryKey | null } = await this.#store.deliveries.releaseLeases({
           heldBy: this.#leaseId,
-          now: this.#runtime.clock.now(),
+          now: AT_ONCE,
           after,
           limit: LEASE_RELEASE_BATCH,
         });
@@ -188,6 +205,14 @@ class DeliveryEngine implements Engine {
       } while (after !== null);
     } catch (error) {
       this.#runtime.log.warn({ error }, "leases were not released; the next start takes them over");
+    }
+  }
+
+  /** A store that could not write tries again when it is asked how it is, so it is asked. */
+  async #watchStore(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#store.health();
+      await this.#runtime.timers.sleep(STORE_WATCH_INTERVAL_MS, signal);
     }
   }
 
@@ -211,3 +236,6 @@ class DeliveryEngine implements Engine {
 }
 
 const LOOP_RESTART_PAUSE_MS = 500;
+const STORE_WATCH_INTERVAL_MS = 1_000;
+/** Due since ever: a clock that is set back must not put it off. */
+const AT_ONCE = 0;

@@ -1,6 +1,7 @@
 import { PosthasteError } from "../domain/errors.ts";
 import { ID_PREFIX } from "../domain/ids.ts";
-import { RETRY_SCHEDULE_MS } from "../domain/limits.ts";
+import { LANE_BROKEN_QUEUE_MAX, RETRY_SCHEDULE_MS } from "../domain/limits.ts";
+import type { Endpoint } from "../domain/endpoint.ts";
 import type { Settlement } from "../domain/delivery-state.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -9,7 +10,8 @@ import { attemptDelivery, type AttemptResult } from "./attempt.ts";
 import type { Committer } from "./committer.ts";
 import type { EngineObserver } from "./engine.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
-import { Scheduler } from "./lanes/scheduler.ts";
+import { type AttemptEnd, Scheduler } from "./lanes/scheduler.ts";
+import type { SlotKind } from "./lanes/slots.ts";
 
 /**
  * From a lane to a recorded outcome: starts what the scheduler picks, settles what came of it into the same
@@ -23,7 +25,8 @@ export class Dispatcher {
   readonly #observer: EngineObserver;
   readonly #leaseId: string;
   readonly #scheduleMs: readonly number[];
-  readonly #onEndpointChanged: (appId: string) => void;
+  readonly #onEndpointChanged: (endpoint: Endpoint) => void;
+  readonly #onEndpointDisabled: (appId: string) => void;
   readonly #abort = new AbortController();
   #idleWaiters: (() => void)[] = [];
 
@@ -34,8 +37,10 @@ export class Dispatcher {
     observer: EngineObserver;
     leaseId: string;
     scheduleMs: readonly number[] | undefined;
-    /** An attempt changed an endpoint's record (disabled it, began or ended a run of failures). */
-    onEndpointChanged: (appId: string) => void;
+    /** An attempt began or ended a run of failures, or disabled the endpoint; told ahead of the commit. */
+    onEndpointChanged: (endpoint: Endpoint) => void;
+    /** An attempt disabled an endpoint of this application, and that is stored. */
+    onEndpointDisabled: (appId: string) => void;
     onHungry: () => void;
   }) {
     this.#committer = options.committer;
@@ -45,10 +50,11 @@ export class Dispatcher {
     this.#leaseId = options.leaseId;
     this.#scheduleMs = options.scheduleMs ?? RETRY_SCHEDULE_MS;
     this.#onEndpointChanged = options.onEndpointChanged;
+    this.#onEndpointDisabled = options.onEndpointDisabled;
     this.scheduler = new Scheduler({
       runtime: options.runtime,
       onHungry: options.onHungry,
-      startAttempt: (lane, item, proven) => void this.#run(lane, item, proven),
+      startAttempt: (lane, item, slot) => void this.#run(lane, item, slot),
     });
   }
 
@@ -68,22 +74,21 @@ export class Dispatcher {
 
   /** Gives leased deliveries back to the store, due at once, or paused for a disabled endpoint. */
   handBack(lane: Lane | null, items: readonly QueuedDelivery[], kind: "due" | "paused"): void {
-    const now = this.#runtime.clock.now();
     for (const { delivery } of items) {
       const { attempts } = delivery;
       const next: NextState =
-        kind === "due" ? { kind: "retry", at: now, attempts } : { kind: "paused", attempts };
+        kind === "due" ? { kind: "retry", at: AT_ONCE, attempts } : { kind: "paused", attempts };
       const settled = { delivery, leaseId: this.#leaseId, attempt: null, next, endpoint: null };
       if (lane === null || kind === "paused") this.#committer.settle(settled, () => {});
       else this.#settleSpilled(lane, settled);
     }
   }
 
-  async #run(lane: Lane, item: QueuedDelivery, proven: boolean): Promise<void> {
+  async #run(lane: Lane, item: QueuedDelivery, slot: SlotKind): Promise<void> {
     const { payload } = item;
     if (payload === null) {
       this.#cancelExpired(lane, item);
-      return this.#finish(lane, { proven, signal: "unknown", retryAfterMs: null });
+      return this.#finish(lane, { slot, bytes: item.bytes, signal: "unknown", retryAfterMs: null });
     }
     const startedAt = this.#runtime.clock.monotonic();
     try {
@@ -100,22 +105,28 @@ export class Dispatcher {
       this.#record(lane, item, result);
       this.#observe(item, result, startedAt);
       const { retryAfterMs, settlement } = result;
-      this.#finish(lane, { proven, signal: settlement.lane, retryAfterMs });
+      this.#finish(lane, { slot, bytes: item.bytes, signal: settlement.lane, retryAfterMs });
     } catch (error) {
       // A bug, not an outcome: the delivery goes back to the store and the lane backs off, nothing is lost.
       this.#runtime.log.error({ error, endpointId: lane.endpoint.id }, "attempt crashed");
       this.handBack(lane, [item], "due");
-      this.#finish(lane, { proven, signal: "fail", retryAfterMs: null });
+      if (lane.endpoint.fifo) this.handBack(lane, this.scheduler.evict(lane), "due");
+      this.#finish(lane, { slot, bytes: item.bytes, signal: "fail", retryAfterMs: null });
     }
   }
 
-  #finish(lane: Lane, result: Parameters<Scheduler["finished"]>[1]): void {
+  #finish(lane: Lane, result: AttemptEnd): void {
     this.scheduler.finished(lane, result);
+    // A lane that only probes keeps a few; the rest waits in the store and leaves its places to others.
+    if (lane.breaker.broken) {
+      this.handBack(lane, this.scheduler.evict(lane, LANE_BROKEN_QUEUE_MAX), "due");
+    }
     if (this.scheduler.inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
   #record(lane: Lane, item: QueuedDelivery, { attempt, settlement }: AttemptResult): void {
-    const change = this.#endpointChange(settlement);
+    // An answer of an address that was changed meanwhile says nothing about the new one.
+    const change = attempt.url === lane.endpoint.url ? this.#endpointChange(settlement) : null;
     if (change !== null) this.#apply(lane, change);
     const pending = settlement.state === "pending";
     const paused = pending && lane.endpoint.disabled;
@@ -139,12 +150,12 @@ export class Dispatcher {
     if (lane.endpoint.disabled) this.handBack(lane, this.scheduler.evict(lane), "paused");
   }
 
+  /** A run of failures that began or ended is known to the lane alone; matching does not look at it. */
   #announce(lane: Lane, change: EndpointChange): void {
-    if (change.kind === "disable") {
-      this.#observer.endpointDisabled(change.reason);
-      this.#runtime.log.warn({ endpointId: lane.endpoint.id, reason: change.reason }, "endpoint disabled");
-    }
-    this.#onEndpointChanged(lane.appId);
+    if (change.kind !== "disable") return;
+    this.#observer.endpointDisabled(change.reason);
+    this.#runtime.log.warn({ endpointId: lane.endpoint.id, reason: change.reason }, "endpoint disabled");
+    this.#onEndpointDisabled(lane.appId);
   }
 
   /** Until it is stored, no scan of the store may conclude that the lane has nothing there. */
@@ -164,12 +175,11 @@ export class Dispatcher {
 
   /** In memory at once, so that the attempts of the next milliseconds already follow it. */
   #apply(lane: Lane, change: EndpointChange): void {
-    if (change.kind === "failing_since") {
-      lane.endpoint = { ...lane.endpoint, failingSince: change.at };
-      return;
-    }
-    const { reason: disabledReason, at: disabledAt } = change;
-    lane.endpoint = { ...lane.endpoint, disabled: true, disabledReason, disabledAt };
+    lane.endpoint =
+      change.kind === "failing_since"
+        ? { ...lane.endpoint, failingSince: change.at }
+        : { ...lane.endpoint, disabled: true, disabledReason: change.reason, disabledAt: change.at };
+    this.#onEndpointChanged(lane.endpoint);
   }
 
   /** The payload's own retention ran out before the delivery could be made. */
@@ -203,6 +213,9 @@ export class Dispatcher {
     });
   }
 }
+
+/** Not the time now: a clock that is set back must not put off what is due already. */
+const AT_ONCE = 0;
 
 const ENDED: NextState = { kind: "ended" };
 

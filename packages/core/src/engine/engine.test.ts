@@ -1,6 +1,6 @@
 import { createVerifier } from "@posthaste/receiver";
 import { afterEach, expect, test } from "vitest";
-import { LANE_QUEUE_MAX } from "../domain/limits.ts";
+import { LANE_QUEUE_MAX, LANES_BYTES_MAX } from "../domain/limits.ts";
 import { DAY_MS } from "../domain/time.ts";
 import { cleanUp, engineHarness, SECRET, START_MS } from "./testing/engine-harness.ts";
 
@@ -92,6 +92,7 @@ test("410 disables the endpoint, pauses what it is owed, and enabling it deliver
   harness.answer = () => receiver.promise;
   const first = await harness.send();
   const second = await harness.send();
+  await harness.pass(1_000);
   await harness.until(() => harness.posts.length === 1);
   receiver.resolve(410);
   await harness.until(async () => (await harness.findEndpoint(endpoint.id))?.disabled === true);
@@ -155,6 +156,118 @@ test("FIFO order holds across memory, store and a restart", async () => {
   for (let round = 0; round < 400 && next.posts.length < 200; round++) await next.pass(50);
   await next.until(() => next.posts.length === 200);
   expect(next.posts.map(({ messageId }) => messageId)).toEqual(sent);
+});
+
+test("after a restart new messages to a FIFO endpoint wait behind its backlog", async () => {
+  const harness = await engineHarness();
+  await harness.addEndpoint({ fifo: true });
+  harness.answer = () => new Promise<number>(() => {});
+  const idsOf = (outcomes: Awaited<ReturnType<typeof harness.accept>>): string[] =>
+    outcomes.flatMap((outcome) => ("message" in outcome ? [outcome.message.id] : []));
+  const sent = idsOf(await harness.accept(Array.from({ length: 100 }, () => ({}))));
+  const next = await harness.replaceEngine();
+  for (let round = 0; round < 400 && next.posts.length < 130; round++) {
+    if (round < 30) sent.push(...idsOf(await next.accept([{}])));
+    await next.pass(20);
+  }
+  await next.until(() => next.posts.length === 130);
+  expect(next.posts.map(({ messageId }) => messageId)).toEqual(sent);
+});
+
+test("a FIFO endpoint that is enabled again gets what it missed before anything new", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({ fifo: true });
+  const receiver = Promise.withResolvers<number>();
+  harness.answer = () => receiver.promise;
+  const sent: string[] = [];
+  for (let count = 0; count < 10; count++) sent.push((await harness.send()).id);
+  await harness.pass(1_000);
+  await harness.until(() => harness.posts.length === 1);
+  await harness.updateEndpoint({
+    ...endpoint,
+    disabled: true,
+    disabledReason: "manual",
+    disabledAt: START_MS,
+  });
+  receiver.resolve(500);
+  await harness.pass(1_000);
+  harness.answer = () => 204;
+  const enabling = harness.updateEndpoint(endpoint);
+  for (let count = 0; count < 5; count++) sent.push((await harness.send()).id);
+  await enabling;
+  for (let round = 0; round < 100 && harness.posts.length < 16; round++) await harness.pass(250);
+  const delivered = harness.posts.slice(1).map(({ messageId }) => messageId);
+  const known = sent.filter((id) => delivered.includes(id));
+  expect(delivered).toEqual(known);
+  expect(delivered.length).toBeGreaterThanOrEqual(10);
+});
+
+test("a resend to a busy FIFO endpoint gets its turn", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({ fifo: true });
+  const first = await harness.send();
+  await harness.pass(1_000);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  const key = { appId: first.appId, endpointId: endpoint.id, messageId: first.id };
+  await harness.engine.resend({ ...key, idempotency: undefined });
+  for (let count = 0; count < 20; count++) {
+    await harness.send();
+    await harness.pass(100);
+  }
+  await harness.until(() => harness.posts.length === 22);
+  expect(harness.posts.filter(({ messageId }) => messageId === first.id)).toHaveLength(2);
+});
+
+test("endpoints that hang with large payloads do not take the last bytes of memory from others", async () => {
+  const harness = await engineHarness();
+  const hanging = await harness.addEndpoint({ eventTypes: ["big"], url: "https://example.com/hanging" });
+  const healthy = await harness.addEndpoint({ eventTypes: ["small"] });
+  harness.answer = (post) => (post.url === hanging.url ? new Promise<number>(() => {}) : 204);
+  const payload = JSON.stringify({ filler: "x".repeat(1_000_000) });
+  for (let count = 0; count < 80; count++) await harness.send({ eventType: "big", payload });
+  for (let count = 0; count < 20; count++) await harness.send({ eventType: "small" });
+  await harness.pass(1_000);
+  await harness.until(async () => (await harness.attempts(healthy)).length === 20);
+  expect(harness.engine.snapshot().queuedBytes).toBeLessThan(LANES_BYTES_MAX);
+});
+
+test("a run of failures that ended while an attempt hung does not disable the endpoint", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000] });
+  const endpoint = await harness.addEndpoint({ failingSince: START_MS - 6 * DAY_MS });
+  const slow = Promise.withResolvers<number>();
+  harness.answer = (post) => (post.body === '"slow"' ? slow.promise : 204);
+  await harness.send({ payload: '"slow"' });
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  slow.resolve(500);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 2);
+  await harness.pass(500);
+  expect(await harness.findEndpoint(endpoint.id)).toMatchObject({ disabled: false });
+});
+
+test("a 410 of an address that was changed meanwhile does not disable the new one", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint();
+  const old = Promise.withResolvers<number>();
+  harness.answer = () => old.promise;
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  await harness.updateEndpoint({ ...endpoint, url: "https://example.com/new" });
+  old.resolve(410);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  await harness.pass(500);
+  expect(await harness.findEndpoint(endpoint.id)).toMatchObject({ disabled: false });
+});
+
+test("a clock that is set back does not put off what is due", async () => {
+  const harness = await engineHarness();
+  await harness.addEndpoint();
+  const count = LANE_QUEUE_MAX + 100;
+  harness.runtime.stepWallClock(600_000);
+  await harness.accept(Array.from({ length: count }, () => ({})));
+  harness.runtime.stepWallClock(-600_000);
+  for (let round = 0; round < 100 && harness.posts.length < count; round++) await harness.pass(50);
+  await harness.until(() => harness.posts.length === count);
 });
 
 test("what does not fit into a lane waits in the store and is delivered from there", async () => {

@@ -1,4 +1,5 @@
 import type { Application } from "../domain/application.ts";
+import type { Endpoint } from "../domain/endpoint.ts";
 import { ROUTING_APPS_MAX } from "../domain/limits.ts";
 import type { Store } from "../storage/port.ts";
 import type { RoutedApplication } from "./engine.ts";
@@ -14,8 +15,9 @@ export class Routing {
   readonly #idByRef = new Map<string, string>();
   /** Loads under way, so that a burst for one application reads it once. */
   readonly #loading = new Map<string, Promise<RoutedApplication | null>>();
-  /** Counts refreshes: a load that began before one may have read the old state and is thrown away. */
-  #version = 0;
+  /** When each application was refreshed, by a count: a load that began before that may have read the old state. */
+  readonly #refreshedAt = new Map<string, number>();
+  #refreshes = 0;
 
   constructor(store: Pick<Store, "applications" | "endpoints">) {
     this.#store = store;
@@ -45,10 +47,17 @@ export class Routing {
 
   /** Forgets what is known and reads it again; null when the application is gone. */
   async refresh(appId: string): Promise<RoutedApplication | null> {
-    this.#version++;
-    this.#loading.clear();
+    this.#refreshedAt.set(appId, ++this.#refreshes);
     this.#forget(appId);
     return this.findById(appId);
+  }
+
+  /** Changes what is known of one endpoint, ahead of the store: the next match already sees it. */
+  patch(endpoint: Endpoint): void {
+    const known = this.#byId.get(endpoint.appId);
+    if (!known) return;
+    const endpoints = known.endpoints.map((one) => (one.id === endpoint.id ? endpoint : one));
+    this.#byId.set(endpoint.appId, { ...known, endpoints });
   }
 
   #loadOnce(
@@ -58,7 +67,8 @@ export class Routing {
     const running = this.#loading.get(key);
     if (running) return running;
     const load = this.#load(findApplication).finally(() => {
-      if (this.#loading.get(key) === load) this.#loading.delete(key);
+      this.#loading.delete(key);
+      if (this.#loading.size === 0) this.#refreshedAt.clear();
     });
     this.#loading.set(key, load);
     return load;
@@ -66,11 +76,11 @@ export class Routing {
 
   async #load(findApplication: () => Promise<Application | null>): Promise<RoutedApplication | null> {
     for (;;) {
-      const version = this.#version;
+      const begun = this.#refreshes;
       const application = await findApplication();
       if (application === null) return null;
       const endpoints = await this.#store.endpoints.listAll(application.id);
-      if (version !== this.#version) continue;
+      if ((this.#refreshedAt.get(application.id) ?? 0) > begun) continue;
       return this.#remember({ application, endpoints });
     }
   }

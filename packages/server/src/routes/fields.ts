@@ -93,7 +93,7 @@ function optionalIterator(pattern: string): ReturnType<typeof Type.Optional<Retu
 }
 
 /** One page of a list. */
-export function listOf<Item extends TSchema & { $id?: string }>(item: Item): TObject {
+export function listOf(item: TSchema & { $id?: string }): TObject {
   return named(
     `ListResponse_${item.$id}_`,
     Type.Object({

@@ -9,7 +9,7 @@ const CONTRACT_FILE = resolve(REPOSITORY_ROOT, "../shared/specs/svix.json");
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 type JsonObject = { [name: string]: Json };
 
-export interface Operation {
+interface Operation {
   readonly operationId: string;
   readonly parameters: readonly { in: string; name: string; required?: boolean }[];
   readonly requestBody: JsonObject | null;

@@ -14,11 +14,13 @@ import type { Store } from "@posthaste/core/storage/port";
 import { createSigner } from "@posthaste/receiver/node";
 import type { FastifyInstance } from "fastify";
 import { buildApp } from "../app.ts";
+import { routes } from "../routes/index.ts";
+import { compile } from "../validation.ts";
 
 /** Event types every environment of a test server has. */
 export const EVENT_TYPES = ["order.completed", "order.refunded", "course.finished"] as const;
 
-export interface Credentials {
+interface Credentials {
   readonly environmentId: string;
   readonly key: string;
 }
@@ -64,7 +66,7 @@ export interface Reply {
   readonly headers: Record<string, unknown>;
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** A value is sent as JSON, a string or bytes as they are. */
   readonly body?: unknown;
   /** An API key; null = none. Default: the live one. */
@@ -73,7 +75,7 @@ export interface CallOptions {
 }
 
 /** What the scripted receiver answers. */
-export interface ReceiverAnswer {
+interface ReceiverAnswer {
   readonly status: number;
   readonly body?: string | Uint8Array;
 }
@@ -194,7 +196,7 @@ async function call(
   const answer = await server.app.inject({
     method: method as "GET",
     url,
-    ...(body === undefined ? {} : { payload: raw ? (body as string) : JSON.stringify(body) }),
+    ...(body === undefined ? {} : { payload: raw ? body : JSON.stringify(body) }),
     headers: {
       ...(key === null ? {} : { authorization: `Bearer ${key}` }),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -202,6 +204,7 @@ async function call(
     },
   });
   const text = answer.body;
+  assertDeclared({ method, url, status: answer.statusCode, text });
   const isJson = String(answer.headers["content-type"]).startsWith("application/json");
   return {
     status: answer.statusCode,
@@ -209,6 +212,28 @@ async function call(
     text,
     headers: answer.headers,
   };
+}
+
+const declared = routes.map((route) => ({
+  method: route.method,
+  form: new RegExp(`^${route.path.replaceAll(/:[a-z_]+/g, "[^/]+")}/?$`),
+  answers: new Map(
+    Object.entries(route.answers).map(([status, schema]) => [Number(status), schema && compile(schema)]),
+  ),
+}));
+
+/** What an operation answers is what its description says. */
+function assertDeclared(answer: { method: string; url: string; status: number; text: string }): void {
+  const path = answer.url.split("?", 1)[0] ?? "";
+  // The first that fits: `msg/batch` stands before `msg/:msg_id`.
+  const route = declared.find(({ method, form }) => method === answer.method && form.test(path));
+  if (route === undefined || answer.status >= 400) return;
+  const place = `${answer.method} ${path} ${answer.status}`;
+  if (!route.answers.has(answer.status)) throw new Error(`${place}: this status is not declared`);
+  const checker = route.answers.get(answer.status);
+  if (!checker && answer.text !== "") throw new Error(`${place}: no body is declared`);
+  // Metrics are text.
+  if (checker && path !== "/metrics") checker.check(JSON.parse(answer.text), [place]);
 }
 
 async function created(server: TestServer, url: string, body: object): Promise<string> {

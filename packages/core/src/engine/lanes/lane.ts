@@ -27,6 +27,16 @@ export class Lane {
   inFlight = 0;
   /** Places taken by deliveries whose commit is under way. */
   reserved = 0;
+  /** Bytes of what is queued and reserved. */
+  heldBytes = 0;
+  /** Claims under way for it: it must not be forgotten meanwhile. */
+  claiming = 0;
+  /** Its endpoint is gone; what is still in flight ends without it. */
+  removed = false;
+  /** It waits for a slot that lanes without a recent success may use. */
+  parked = false;
+  /** When an attempt last ended, by the monotonic clock. */
+  usedAt: number;
   /** The store holds, or may hold, due deliveries of this endpoint: new ones go behind them. */
   spilled = false;
   /** Deliveries on their way into the store unleased; what a scan finds says nothing until they are there. */
@@ -44,6 +54,9 @@ export class Lane {
   constructor(endpoint: Endpoint, now: number) {
     this.appId = endpoint.appId;
     this.endpoint = endpoint;
+    this.usedAt = now;
+    // What an earlier process left of a FIFO endpoint comes first: only a look into the store opens it.
+    this.spilled = endpoint.fifo;
     this.#setRate(now);
   }
 
@@ -51,10 +64,20 @@ export class Lane {
   update(endpoint: Endpoint, now: number): void {
     const moved = endpoint.url !== this.endpoint.url;
     const enabled = this.endpoint.disabled && !endpoint.disabled;
+    // From now on in order: what waits in the store comes before anything new.
+    if (endpoint.fifo && !this.endpoint.fifo) {
+      this.spilled = true;
+      this.spills += 1;
+    }
     this.endpoint = endpoint;
     this.#signer = null;
     this.#setRate(now);
     if (moved || enabled) this.breaker.reset();
+  }
+
+  /** Deliveries in memory, or on their way to it. */
+  get held(): number {
+    return this.queue.size + this.reserved;
   }
 
   /** How many more deliveries it may hold in memory. */
@@ -65,12 +88,12 @@ export class Lane {
       : this.endpoint.fifo
         ? LANE_FIFO_QUEUE_MAX
         : LANE_QUEUE_MAX;
-    return Math.max(0, max - this.queue.size - this.reserved);
+    return Math.max(0, max - this.held);
   }
 
   /** Nothing is waiting, going or remembered: it can be forgotten. */
   get idle(): boolean {
-    return this.queue.size + this.inFlight + this.reserved + this.spilling === 0 && !this.spilled;
+    return this.held + this.inFlight + this.spilling + this.claiming === 0 && !this.spilled && !this.ready;
   }
 
   /** A delivery of this lane begins its way into the store, to be claimed from there. */

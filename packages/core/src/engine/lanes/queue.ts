@@ -27,10 +27,14 @@ export class Queue<Item> {
     return item;
   }
 
+  /** Keeps the first `count`, removes and returns the rest, in order. */
+  truncate(count: number): Item[] {
+    const rest = this.#items.splice(this.#head + Math.max(0, count));
+    return rest.filter((item) => item !== undefined);
+  }
+
   /** Empties it and returns what was in it, in order. */
   drain(): Item[] {
-    const rest: Item[] = [];
-    for (let item = this.shift(); item !== undefined; item = this.shift()) rest.push(item);
-    return rest;
+    return this.truncate(0);
   }
 }

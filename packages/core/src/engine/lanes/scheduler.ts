@@ -3,30 +3,41 @@ import type { Endpoint } from "../../domain/endpoint.ts";
 import {
   BREAKER_PROBES_PER_S,
   FAIR_QUANTUM_BYTES,
-  IN_FLIGHT_MAX,
-  IN_FLIGHT_UNPROVEN_MAX,
-  LANES_BYTES_MAX,
+  LANE_MEMORY_MS,
+  LANES_FORGET_STEP,
   LANES_MAX,
-  LANES_QUEUE_MAX,
   STARTS_PER_TURN_MAX,
 } from "../../domain/limits.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { Lane, type QueuedDelivery } from "./lane.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { Queue } from "./queue.ts";
+import { type SlotKind, Slots } from "./slots.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** The lanes of one application that may start something, and its share. */
 interface AppShare {
   readonly appId: string;
   readonly readyLanes: Queue<Lane>;
+  /** How many lanes it has; without any it is forgotten. */
+  lanes: number;
   deficitBytes: number;
   bucket: TokenBucket | null;
   ready: boolean;
   waking: boolean;
 }
 
-/** Starts one attempt; `Scheduler.finished` is called with the same `proven` when it ended. */
-export type StartAttempt = (lane: Lane, item: QueuedDelivery, proven: boolean) => void;
+/** Starts one attempt; `Scheduler.finished` is called with the same slot when it ended. */
+export type StartAttempt = (lane: Lane, item: QueuedDelivery, slot: SlotKind) => void;
+
+/** How an attempt ended, as its lane sees it. */
+export interface AttemptEnd {
+  readonly slot: SlotKind;
+  /** What the delivery counted against the memory bound. */
+  readonly bytes: number;
+  readonly signal: "ok" | "slow" | "fail" | "unknown";
+  readonly retryAfterMs: number | null;
+}
 
 /**
  * Decides which delivery starts next: deficit round robin between applications by payload bytes, then in
@@ -41,11 +52,12 @@ export class Scheduler {
   readonly #lanes = new Map<string, Lane>();
   readonly #shares = new Map<string, AppShare>();
   readonly #readyApps = new Queue<AppShare>();
-  #inFlight = 0;
-  #unprovenInFlight = 0;
-  #queued = 0;
-  #queuedBytes = 0;
+  /** Lanes that may start but for a slot of their kind; the next that is freed wakes one. */
+  readonly #parked = new Queue<Lane>();
+  readonly #slots = new Slots();
+  readonly #budget = new MemoryBudget();
   #brokenLanes = 0;
+  #forgetAt = LANES_MAX;
   #pumpScheduled = false;
   /** A delivery was put off to a later turn because its application's deficit did not pay for it. */
   #unpaid = false;
@@ -58,14 +70,19 @@ export class Scheduler {
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#slots.inFlight;
+  }
+
+  /** What more may be kept in memory. */
+  get free(): { deliveries: number; bytes: number } {
+    return { deliveries: this.#budget.freeDeliveries, bytes: this.#budget.freeBytes };
   }
 
   /** For the metrics page. */
   get load(): { queued: number; queuedBytes: number; lanes: number; brokenLanes: number } {
     return {
-      queued: this.#queued,
-      queuedBytes: this.#queuedBytes,
+      queued: this.#budget.deliveries,
+      queuedBytes: this.#budget.bytes,
       lanes: this.#lanes.size,
       brokenLanes: this.#brokenLanes,
     };
@@ -83,10 +100,10 @@ export class Scheduler {
   laneOf(application: Application, endpoint: Endpoint): Lane {
     const known = this.#lanes.get(endpoint.id);
     if (known) return known;
-    if (this.#lanes.size >= LANES_MAX) this.#forgetIdle();
+    if (this.#lanes.size >= this.#forgetAt) this.#forgetIdle();
     const lane = new Lane(endpoint, this.#now());
     this.#lanes.set(endpoint.id, lane);
-    this.#shareOf(application);
+    this.#shareOf(application).lanes += 1;
     return lane;
   }
 
@@ -109,76 +126,60 @@ export class Scheduler {
   /** Forgets a lane whose endpoint is gone; returns what it had queued. */
   remove(lane: Lane): QueuedDelivery[] {
     const rest = this.evict(lane);
-    lane.cancelWake?.();
-    if (lane.breaker.broken) this.#brokenLanes -= 1;
-    this.#lanes.delete(lane.endpoint.id);
+    this.#forget(lane);
+    lane.removed = true;
     return rest;
   }
 
-  /** Empties a lane's queue. */
-  evict(lane: Lane): QueuedDelivery[] {
-    const items = lane.queue.drain();
-    for (const { bytes } of items) this.#release(bytes);
-    return items;
+  /** Takes all but the first `keep` (default none) out of a lane's queue. */
+  evict(lane: Lane, keep = 0): QueuedDelivery[] {
+    return this.#budget.evict(lane, keep);
   }
 
   /** How many deliveries may be claimed for a lane now. */
   roomOf(lane: Lane): number {
-    if (this.#queuedBytes >= LANES_BYTES_MAX) return 0;
-    return Math.min(lane.room, LANES_QUEUE_MAX - this.#queued);
+    return this.#budget.roomOf(lane);
   }
 
   /** Takes a place for a delivery whose commit begins; false when it has to wait in the store. */
   reserve(lane: Lane, bytes: number): boolean {
     if (this.#stopped || lane.spilled || this.roomOf(lane) <= 0) return false;
-    lane.reserved += 1;
-    this.#queued += 1;
-    this.#queuedBytes += bytes;
+    this.#budget.reserve(lane, bytes);
     return true;
   }
 
   /** Gives a reserved place back: the commit did not happen. */
   unreserve(lane: Lane, bytes: number): void {
-    lane.reserved -= 1;
-    this.#release(bytes);
+    this.#budget.unreserve(lane, bytes);
   }
 
-  /** Turns a reserved place into a queued delivery. */
-  enqueueReserved(lane: Lane, item: QueuedDelivery): void {
-    lane.reserved -= 1;
-    lane.queue.push(item);
-    this.#wake(lane);
-  }
-
-  /** Queues a claimed delivery; there was room when it was claimed. */
+  /** Queues a delivery that was claimed or had a place reserved. */
   enqueue(lane: Lane, item: QueuedDelivery): void {
-    this.#queued += 1;
-    this.#queuedBytes += item.bytes;
-    lane.queue.push(item);
+    this.#budget.enqueue(lane, item);
     this.#wake(lane);
   }
 
   /** An attempt ended: frees its slot and lets the lane learn from it. */
-  finished(
-    lane: Lane,
-    result: { proven: boolean; signal: "ok" | "slow" | "fail" | "unknown"; retryAfterMs: number | null },
-  ): void {
-    this.#inFlight -= 1;
-    if (!result.proven) this.#unprovenInFlight -= 1;
+  finished(lane: Lane, result: AttemptEnd): void {
+    this.#slots.free(result.slot);
+    this.#budget.finished(result.bytes);
     lane.inFlight -= 1;
     const now = this.#now();
-    const wasBroken = lane.breaker.broken;
-    const minPauseMs = (this.#brokenLanes / BREAKER_PROBES_PER_S) * 1_000;
-    const jitter = this.#runtime.random.unit();
-    if (result.signal === "ok") lane.breaker.succeeded(now);
-    else if (result.signal === "fail") lane.breaker.failed(now, { minPauseMs, jitter });
-    else if (result.signal === "slow") {
-      lane.breaker.slowDown(now, { retryAfterMs: result.retryAfterMs, minPauseMs, jitter });
+    lane.usedAt = now;
+    if (!lane.removed) {
+      const wasBroken = lane.breaker.broken;
+      this.#learn(lane, result, now);
+      this.#countBroken(wasBroken, lane);
+      if (lane.spilled && lane.queue.size <= lane.room) this.#onHungry();
+      this.#wake(lane);
     }
-    this.#countBroken(wasBroken, lane);
-    if (lane.spilled && lane.queue.size <= lane.room) this.#onHungry();
-    this.#wake(lane);
+    this.#wakeParked();
     this.#schedulePump();
+  }
+
+  /** The store has, or will have, something for a lane with room. */
+  hungry(): void {
+    this.#onHungry();
   }
 
   /** Starts nothing more; what is queued stays where it is. */
@@ -191,14 +192,26 @@ export class Scheduler {
     if (wasBroken !== lane.breaker.broken) this.#brokenLanes += wasBroken ? -1 : 1;
   }
 
-  #release(bytes: number): void {
-    this.#queued -= 1;
-    this.#queuedBytes -= bytes;
+  #learn(lane: Lane, { signal, retryAfterMs }: AttemptEnd, now: number): void {
+    const minPauseMs = (this.#brokenLanes / BREAKER_PROBES_PER_S) * 1_000;
+    const jitter = this.#runtime.random.unit();
+    if (signal === "ok") lane.breaker.succeeded(now);
+    else if (signal === "fail") lane.breaker.failed(now, { minPauseMs, jitter });
+    else if (signal === "slow") lane.breaker.slowDown(now, { retryAfterMs, minPauseMs, jitter });
+  }
+
+  /** The next lane that can use it goes on in place of the attempt that ended; it parks again if there is no slot. */
+  #wakeParked(): void {
+    for (let lane = this.#parked.shift(); lane !== undefined; lane = this.#parked.shift()) {
+      lane.parked = false;
+      this.#wake(lane);
+      if (lane.ready) return;
+    }
   }
 
   /** Puts a lane into its application's ring, or sets a timer for when it may go there. */
   #wake(lane: Lane): void {
-    if (lane.ready || this.#stopped) return;
+    if (lane.ready || lane.removed || this.#stopped) return;
     const waitMs = lane.waitMs(this.#now());
     if (waitMs === Number.POSITIVE_INFINITY) return;
     if (waitMs > 0) return this.#wakeLater(lane, waitMs);
@@ -237,7 +250,7 @@ export class Scheduler {
     let starts = STARTS_PER_TURN_MAX;
     this.#unpaid = false;
     let turns = this.#readyApps.size;
-    while (starts > 0 && turns-- > 0 && this.#inFlight < IN_FLIGHT_MAX && !this.#stopped) {
+    while (starts > 0 && turns-- > 0 && !this.#slots.full && !this.#stopped) {
       const share = this.#readyApps.shift();
       if (!share) break;
       share.ready = false;
@@ -247,7 +260,7 @@ export class Scheduler {
     }
     // With every slot taken the next finished attempt pumps; otherwise go on after other work had its turn.
     const more = starts < STARTS_PER_TURN_MAX || this.#unpaid;
-    if (more && this.#inFlight < IN_FLIGHT_MAX) this.#schedulePump();
+    if (more && !this.#slots.full) this.#schedulePump();
   }
 
   /** One turn of an application: starts what its deficit pays for; returns how many. */
@@ -255,7 +268,7 @@ export class Scheduler {
     share.deficitBytes = Math.min(share.deficitBytes, FAIR_QUANTUM_BYTES) + FAIR_QUANTUM_BYTES;
     let started = 0;
     let turns = share.readyLanes.size + max;
-    while (started < max && turns-- > 0 && this.#inFlight < IN_FLIGHT_MAX) {
+    while (started < max && turns-- > 0 && !this.#slots.full) {
       const lane = share.readyLanes.peek();
       const now = this.#now();
       // It stays at the head while its application has to wait, so that lanes keep their turns.
@@ -273,28 +286,33 @@ export class Scheduler {
         break;
       }
       share.readyLanes.shift();
-      const proven = lane.breaker.provenAt(now);
-      if (!proven && this.#unprovenInFlight >= IN_FLIGHT_UNPROVEN_MAX) {
-        share.readyLanes.push(lane);
+      lane.ready = false;
+      const slot = this.#slots.offer(lane, now);
+      if (slot === null) {
+        this.#park(lane);
         continue;
       }
-      lane.ready = false;
       share.deficitBytes -= item.bytes;
       share.bucket?.take();
-      this.#start(lane, proven);
+      this.#start(lane, slot);
       started += 1;
       this.#wake(lane);
     }
     return started;
   }
 
-  #start(lane: Lane, proven: boolean): void {
+  #park(lane: Lane): void {
+    if (lane.parked) return;
+    lane.parked = true;
+    this.#parked.push(lane);
+  }
+
+  #start(lane: Lane, slot: SlotKind): void {
     const item = lane.start();
     if (!item) return;
-    this.#release(item.bytes);
-    this.#inFlight += 1;
-    if (!proven) this.#unprovenInFlight += 1;
-    this.#startAttempt(lane, item, proven);
+    this.#budget.started(lane, item.bytes);
+    this.#slots.take(slot);
+    this.#startAttempt(lane, item, slot);
   }
 
   /** Whether the application's own rate holds it back; sets the timer that goes on. */
@@ -315,6 +333,7 @@ export class Scheduler {
     const share: AppShare = {
       appId: application.id,
       readyLanes: new Queue(),
+      lanes: 0,
       deficitBytes: 0,
       bucket: null,
       ready: false,
@@ -333,18 +352,23 @@ export class Scheduler {
     else share.bucket.setRate(throttleRate);
   }
 
-  /** Drops lanes with nothing to do and nothing learned, and shares without lanes. */
+  /** Drops lanes without work whose last attempt is long ago; looks again only when many more have come. */
   #forgetIdle(): void {
-    const used = new Set<string>();
-    for (const [id, lane] of this.#lanes) {
-      if (lane.idle && !lane.ready && lane.breaker.pristine) {
-        lane.cancelWake?.();
-        this.#lanes.delete(id);
-      } else used.add(lane.appId);
+    const before = this.#now() - LANE_MEMORY_MS;
+    for (const lane of this.#lanes.values()) {
+      if (lane.idle && !lane.parked && (lane.breaker.pristine || lane.usedAt < before)) this.#forget(lane);
     }
-    for (const [appId, share] of this.#shares) {
-      if (!used.has(appId) && !share.ready && !share.waking) this.#shares.delete(appId);
-    }
+    this.#forgetAt = Math.max(LANES_MAX, this.#lanes.size + LANES_FORGET_STEP);
+  }
+
+  #forget(lane: Lane): void {
+    lane.cancelWake?.();
+    if (lane.breaker.broken) this.#brokenLanes -= 1;
+    this.#lanes.delete(lane.endpoint.id);
+    const share = this.#shares.get(lane.appId);
+    if (!share) return;
+    share.lanes -= 1;
+    if (share.lanes === 0) this.#shares.delete(lane.appId);
   }
 
   #now(): number {

@@ -1,4 +1,4 @@
-import { CLAIM_BATCH_MAX, CLAIM_LANES_MAX } from "../../domain/limits.ts";
+import { CLAIM_BATCH_MAX, CLAIM_LANES_MAX, RESUME_INTERVAL_MS } from "../../domain/limits.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { DeliveryStore, LaneKey } from "../../storage/port.ts";
 import type { Routing } from "../routing.ts";
@@ -21,14 +21,21 @@ export class Resumer {
   async resume({ appId, id: endpointId }: { appId: string; id: string }): Promise<number> {
     let total = 0;
     for (let resumed = CLAIM_BATCH_MAX; resumed === CLAIM_BATCH_MAX; total += resumed) {
-      const now = this.#runtime.clock.now();
-      resumed = await this.#store.resumePaused({ appId, endpointId, now, limit: CLAIM_BATCH_MAX });
+      resumed = await this.#store.resumePaused({ appId, endpointId, now: 0, limit: CLAIM_BATCH_MAX });
       if (resumed > 0) this.#onResumed();
     }
     return total;
   }
 
-  /** Finds what a crash between "enabled" and "resumed" left behind; run at every start. */
+  /** Now and then, for what a crash or an error between "enabled" and "resumed" left behind. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.runOnce(signal);
+      await this.#runtime.timers.sleep(RESUME_INTERVAL_MS, signal);
+    }
+  }
+
+  /** Resumes every paused delivery whose endpoint is enabled. */
   async runOnce(signal: AbortSignal): Promise<void> {
     let after: LaneKey | null = null;
     do {

@@ -18,6 +18,8 @@ export interface SqliteStoreOptions {
   readonly directory: string;
   /** Called once when nothing can be stored any more; the process should end with an error. */
   readonly onFatal?: (error: Error) => void;
+  /** Called with what went wrong in one operation of a commit, and was kept from the others: a bug to look into. */
+  readonly onProblem?: (error: Error) => void;
   /** The most the database file may grow to; as long as the disk has room by default. */
   readonly databaseBytesMax?: number;
   readonly reserveBytes?: number;
@@ -36,12 +38,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   };
   const fatal = new FatalSwitch(onFatal);
   // The writer first: it takes the lock, makes the file and brings its schema up to date.
-  const writer = await StoreThread.start<Writer>({ role: "writer", files }, (error) => fatal.trip(error));
+  const onDeath = (error: Error): void => fatal.trip(error);
+  const writer = await StoreThread.start<Writer>({ role: "writer", files }, { onDeath });
   try {
-    const reader = await StoreThread.start<Reader>({ role: "reader", files }, (error) => fatal.trip(error));
+    const reader = await StoreThread.start<Reader>({ role: "reader", files }, { onDeath });
     const threads = { writer, reader };
     fatal.guard(threads);
-    return new SqliteStore(threads, { files, fatal });
+    return new SqliteStore(threads, { files, fatal, onProblem: options.onProblem ?? (() => {}) });
   } catch (error) {
     await writer.close();
     throw error;
@@ -91,11 +94,14 @@ class SqliteStore implements Store {
   readonly #files: WorkerFiles;
   readonly #fatal: FatalSwitch;
 
-  constructor(threads: Threads, { files, fatal }: { files: WorkerFiles; fatal: FatalSwitch }) {
+  constructor(
+    threads: Threads,
+    options: { files: WorkerFiles; fatal: FatalSwitch; onProblem: (error: Error) => void },
+  ) {
     this.#threads = threads;
-    this.#files = files;
-    this.#fatal = fatal;
-    this.deliveries = deliveryStore(threads);
+    this.#files = options.files;
+    this.#fatal = options.fatal;
+    this.deliveries = deliveryStore(threads, options);
     this.environments = environmentStore(threads);
     this.applications = applicationStore(threads);
     this.endpoints = endpointStore(threads);
@@ -119,7 +125,6 @@ class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    if (this.#fatal.error !== null) return;
     // The writer last: it folds the write-ahead log into the database once nobody reads any more.
     await this.#threads.reader.close();
     await this.#threads.writer.close();

@@ -14,6 +14,13 @@ const WORKER = new URL(`./worker${import.meta.url.slice(import.meta.url.lastInde
 /** What a thread answers: operations of at most one argument, run one after the other. */
 type Operations<Of> = { readonly [Name in keyof Of]: (argument: never) => unknown } & { close(): void };
 
+export interface ThreadOptions {
+  /** Told once when the thread can do nothing more. */
+  readonly onDeath: (error: Error) => void;
+  /** What the thread runs, when it is not the store's own module. */
+  readonly module?: URL;
+}
+
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -30,10 +37,10 @@ export class StoreThread<Of extends Operations<Of>> {
   /** Why no call is taken any more. */
   #end: Error | null = null;
 
-  private constructor(setup: WorkerSetup, onDeath: (error: Error) => void) {
+  private constructor(setup: WorkerSetup, { onDeath, module = WORKER }: ThreadOptions) {
     this.#role = setup.role;
     this.#onDeath = onDeath;
-    this.#worker = new Worker(WORKER, { workerData: setup, name: `store-${setup.role}` });
+    this.#worker = new Worker(module, { workerData: setup, name: `store-${setup.role}` });
     this.#worker.on("message", (response: ThreadResponse) => this.#settle(response));
     this.#worker.on("error", (error) => this.#die(error instanceof Error ? error : new Error(String(error))));
     this.#exited = new Promise((resolve) => {
@@ -47,15 +54,23 @@ export class StoreThread<Of extends Operations<Of>> {
   /** Resolves when its files are open; rejects when they cannot be. `onDeath` is told of anything later. */
   static async start<Of extends Operations<Of>>(
     setup: WorkerSetup,
-    onDeath: (error: Error) => void,
+    options: ThreadOptions,
   ): Promise<StoreThread<Of>> {
     let started = false;
-    const thread = new StoreThread<Of>(setup, (error) => {
-      if (started) onDeath(error);
+    const thread = new StoreThread<Of>(setup, {
+      ...options,
+      onDeath: (error) => {
+        if (started) options.onDeath(error);
+      },
     });
-    await new Promise<unknown>((resolve, reject) => thread.#pending.set(READY_ID, { resolve, reject }));
-    started = true;
-    return thread;
+    try {
+      await new Promise<unknown>((resolve, reject) => thread.#pending.set(READY_ID, { resolve, reject }));
+      started = true;
+      return thread;
+    } catch (error) {
+      await thread.#exited;
+      throw error;
+    }
   }
 
   call<Name extends keyof Of & string>(
@@ -64,11 +79,6 @@ export class StoreThread<Of extends Operations<Of>> {
   ): Promise<ReturnType<Of[Name]>> {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the thread runs this very operation
     return this.#send(operation, argument) as Promise<ReturnType<Of[Name]>>;
-  }
-
-  /** Requests that have not been answered. */
-  get pending(): number {
-    return this.#pending.size;
   }
 
   /** Lets what was asked before finish. */
@@ -126,8 +136,15 @@ export class StoreThread<Of extends Operations<Of>> {
   }
 }
 
+/** An operation that cannot be done as it was asked for: a bug on one side. The thread itself is well. */
+export class OperationFailed extends Error {
+  override readonly name = "OperationFailed";
+}
+
+const ERROR_OF = { unavailable: StoreUnavailable, fatal: Error, bug: OperationFailed };
+
 function toError({ kind, message, stack }: Failure): Error {
-  const error = kind === "unavailable" ? new StoreUnavailable(message) : new Error(message);
+  const error = new ERROR_OF[kind](message);
   if (stack !== undefined) error.stack = stack;
   return error;
 }

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { SECOND_MS } from "../../domain/time.ts";
 import type { LaneKey } from "../port.ts";
-import { type MakeStore, type Scene, setupWithOwnStore, setupWithSharedStore } from "./scene.ts";
+import type { Scene } from "./scene.ts";
+import { type MakeStore, setupWithOwnStore, setupWithSharedStore } from "./setup.ts";
 
 export function claimSuite(makeStore: MakeStore): void {
   const setup = setupWithSharedStore(makeStore);
@@ -9,8 +10,8 @@ export function claimSuite(makeStore: MakeStore): void {
 
   test("a claim returns due deliveries with their messages, oldest due first, and leases them", async () => {
     const scene = await setup();
-    const late = await scene.accept({ payload: '"late"', createdAt: scene.now - 1 });
-    const early = await scene.accept({ payload: '"early"', createdAt: scene.now - 2, eventType: "a.b" });
+    const late = await scene.acceptDueAt(scene.now - 1, { payload: '"late"' });
+    const early = await scene.acceptDueAt(scene.now - 2, { payload: '"early"', eventType: "a.b" });
     expect(await scene.claimDue()).toEqual([
       { delivery: scene.delivery(early), eventType: "a.b", payload: '"early"' },
       { delivery: scene.delivery(late), eventType: "order.completed", payload: '"late"' },
@@ -21,10 +22,20 @@ export function claimSuite(makeStore: MakeStore): void {
 
   test("what is not due yet is not claimed", async () => {
     const scene = await setup();
-    await scene.accept({ createdAt: scene.now + 1 });
+    await scene.acceptDueAt(scene.now + 1);
     expect(await scene.claimDue()).toEqual([]);
     await scene.runtime.advance(1);
     expect(await scene.claimDue()).toHaveLength(1);
+  });
+
+  test("an accepted message is due at once, in the order of acceptance, also when the clock is set back", async () => {
+    const scene = await setup();
+    const first = await scene.accept();
+    scene.runtime.stepWallClock(-60 * SECOND_MS);
+    const second = await scene.accept();
+    const claimed = await scene.claimDue();
+    expect(claimed.map(({ delivery }) => delivery.messageId)).toEqual([first.id, second.id]);
+    scene.runtime.stepWallClock(60 * SECOND_MS);
   });
 
   test("a claim takes only from the lanes that it names", async () => {
@@ -76,9 +87,9 @@ export function claimSuite(makeStore: MakeStore): void {
   test("a FIFO lane gives its oldest messages, in the order of their ids", async () => {
     const scene = await setup();
     // Due in another order than accepted.
-    const first = await scene.accept({ createdAt: scene.now });
-    const second = await scene.accept({ createdAt: scene.now - 1_000 });
-    const third = await scene.accept({ createdAt: scene.now - 500 });
+    const first = await scene.acceptDueAt(scene.now);
+    const second = await scene.acceptDueAt(scene.now - 1_000);
+    const third = await scene.acceptDueAt(scene.now - 500);
     const claimed = await scene.claimDue({ fifo: true, limit: 2 });
     expect(claimed.map(({ delivery }) => delivery.messageId)).toEqual([first.id, second.id]);
     expect(await scene.claimDue({ fifo: true })).toEqual([]);
@@ -102,7 +113,7 @@ export function claimSuite(makeStore: MakeStore): void {
   test("a FIFO lane stops at the first that is not due", async () => {
     const scene = await setup();
     await scene.accept();
-    await scene.accept({ createdAt: scene.now + SECOND_MS });
+    await scene.acceptDueAt(scene.now + SECOND_MS);
     await scene.accept();
     expect(await scene.claimDue({ fifo: true })).toHaveLength(1);
   });
@@ -122,9 +133,9 @@ export function claimSuite(makeStore: MakeStore): void {
     const scene = await setupAlone();
     const other = await scene.addEndpoint();
     const idle = await scene.addEndpoint();
-    await scene.accept({ createdAt: scene.now + 10 });
-    await scene.accept({ createdAt: scene.now - 10 });
-    await scene.accept({ endpoints: [other], createdAt: scene.now + SECOND_MS });
+    await scene.acceptDueAt(scene.now + 10);
+    await scene.acceptDueAt(scene.now - 10);
+    await scene.acceptDueAt(scene.now + SECOND_MS, { endpoints: [other] });
     await scene.accept({ endpoints: [idle], leased: true });
     expect(await allDueLanes(scene, 1)).toEqual([
       { appId: scene.app.id, endpointId: scene.endpoint.id, nextAttemptAt: scene.now - 10 },

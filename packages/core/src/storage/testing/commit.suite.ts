@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { DAY_MS, SECOND_MS } from "../../domain/time.ts";
-import { FIRST_PAGE, type MakeStore, setupWithSharedStore } from "./scene.ts";
+import { FIRST_PAGE } from "./scene.ts";
+import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
 export function commitSuite(makeStore: MakeStore): void {
   const setup = setupWithSharedStore(makeStore);

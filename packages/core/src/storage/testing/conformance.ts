@@ -6,7 +6,7 @@ import { historySuite } from "./history.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { orphanSuite } from "./orphan.suite.ts";
 import { pruneSuite } from "./prune.suite.ts";
-import type { MakeStore } from "./scene.ts";
+import type { MakeStore } from "./setup.ts";
 
 /** What every store guarantees. One suite for all of them: a change of the port starts here. */
 export function storeConformance(name: string, makeStore: MakeStore): void {

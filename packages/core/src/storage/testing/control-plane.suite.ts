@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { DAY_MS } from "../../domain/time.ts";
 import type { Page } from "../port.ts";
-import { FIRST_PAGE, type MakeStore, setupWithSharedStore } from "./scene.ts";
+import { FIRST_PAGE } from "./scene.ts";
+import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
 export function controlPlaneSuite(makeStore: MakeStore): void {
   const setup = setupWithSharedStore(makeStore);

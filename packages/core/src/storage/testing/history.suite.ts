@@ -3,7 +3,8 @@ import type { Attempt } from "../../domain/attempt.ts";
 import type { Message } from "../../domain/message.ts";
 import { SECOND_MS } from "../../domain/time.ts";
 import type { AttemptQuery, MessageQuery, Page } from "../port.ts";
-import { FIRST_PAGE, type MakeStore, type Scene, setupWithSharedStore } from "./scene.ts";
+import { FIRST_PAGE, type Scene } from "./scene.ts";
+import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
 export function historySuite(makeStore: MakeStore): void {
   const setup = setupWithSharedStore(makeStore);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { DeliveryKey } from "../../domain/delivery.ts";
-import { type MakeStore, type Scene, setupWithOwnStore, setupWithSharedStore } from "./scene.ts";
+import type { Scene } from "./scene.ts";
+import { type MakeStore, setupWithOwnStore, setupWithSharedStore } from "./setup.ts";
 
 export function leaseSuite(makeStore: MakeStore): void {
   const setup = setupWithSharedStore(makeStore);
@@ -22,7 +23,7 @@ export function leaseSuite(makeStore: MakeStore): void {
 
   test("a new process takes over what others left, and keeps its own", async () => {
     const scene = await setupAlone();
-    const waiting = await scene.accept({ createdAt: scene.now + 1_000 });
+    const waiting = await scene.acceptDueAt(scene.now + 1_000);
     const mine = await scene.accept({ leased: true });
     const left = await scene.accept({ leased: true, leaseId: "node_dead" });
     expect(await releaseAll(scene, { notHeldBy: scene.leaseId, limit: 1 })).toBe(1);
@@ -55,7 +56,7 @@ export function leaseSuite(makeStore: MakeStore): void {
 
   test("resending one that waits brings it forward, once more as it was", async () => {
     const scene = await setup();
-    const message = await scene.accept({ createdAt: scene.now + 60_000 });
+    const message = await scene.acceptDueAt(scene.now + 60_000);
     expect(await scene.store.deliveries.resend({ ...scene.delivery(message), now: scene.now })).toBe(
       "hurried",
     );
@@ -120,6 +121,9 @@ export function leaseSuite(makeStore: MakeStore): void {
       scene.store.deliveries.resumePaused({ appId, endpointId, now: scene.now, limit: 10 });
     expect(await resume(scene.app.id, scene.endpoint.id)).toBe(0);
     expect(await resume("app_other", other.id)).toBe(0);
+    // Still disabled.
+    expect(await resume(scene.app.id, other.id)).toBe(0);
+    await scene.store.endpoints.update({ ...other, disabled: false }, {});
     expect(await resume(scene.app.id, other.id)).toBe(1);
   });
 

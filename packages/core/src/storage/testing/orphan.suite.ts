@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ID_PREFIX } from "../../domain/ids.ts";
-import { FIRST_PAGE, type MakeStore, type Scene, setupWithOwnStore } from "./scene.ts";
+import { FIRST_PAGE, type Scene } from "./scene.ts";
+import { type MakeStore, setupWithOwnStore } from "./setup.ts";
 
 const cancel = (scene: Scene, ids: number) =>
   scene.store.history.cancelOrphans({

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../domain/time.ts";
-import { FIRST_PAGE, type MakeStore, type Scene, setupWithOwnStore } from "./scene.ts";
+import { FIRST_PAGE, type Scene } from "./scene.ts";
+import { type MakeStore, setupWithOwnStore } from "./setup.ts";
 
 const prune = (scene: Scene, limit = 100) =>
   scene.store.history.prune({

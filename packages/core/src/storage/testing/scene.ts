@@ -1,4 +1,3 @@
-import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Application } from "../../domain/application.ts";
 import type { Attempt } from "../../domain/attempt.ts";
 import type { DueDelivery } from "../../domain/delivery.ts";
@@ -7,7 +6,7 @@ import type { Environment } from "../../domain/environment.ts";
 import type { EventType } from "../../domain/event-type.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import type { Message } from "../../domain/message.ts";
-import { type FakeRuntime, fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
+import type { FakeRuntime } from "../../runtime/testing/fake-runtime.ts";
 import type {
   AcceptedMessage,
   AcceptResult,
@@ -19,39 +18,7 @@ import type {
   Store,
 } from "../port.ts";
 
-/** A store that is being tested, and how to get rid of it. */
-export interface StoreHandle {
-  readonly store: Store;
-  dispose(): Promise<void>;
-}
-
-export type MakeStore = () => Promise<StoreHandle>;
-
 export const FIRST_PAGE: Page = { limit: 50, after: null, order: "ascending" };
-
-/** `setup()` of tests that look at the whole store: each gets a new one. */
-export function setupWithOwnStore(makeStore: MakeStore): () => Promise<Scene> {
-  const handles: StoreHandle[] = [];
-  afterEach(async () => {
-    for (const handle of handles.splice(0)) await handle.dispose();
-  });
-  return async () => {
-    const handle = await makeStore();
-    handles.push(handle);
-    return Scene.make(handle.store, fakeRuntime());
-  };
-}
-
-/** `setup()` of tests that look at their own environment only: a store together, an environment each. */
-export function setupWithSharedStore(makeStore: MakeStore): () => Promise<Scene> {
-  const runtime = fakeRuntime();
-  let handle: StoreHandle | undefined;
-  beforeAll(async () => {
-    handle = await makeStore();
-  });
-  afterAll(() => handle?.dispose());
-  return () => Scene.make(handle!.store, runtime);
-}
 
 /** An environment with an application and an endpoint, and short words for what tests do with them. */
 export class Scene {
@@ -202,6 +169,15 @@ export class Scene {
     const [result] = await this.acceptAll([accepted]);
     if (result?.kind !== "accepted") throw new Error(`not accepted: ${result?.kind}`);
     return accepted.message;
+  }
+
+  /** A message whose delivery to the endpoint is due at that time. */
+  async acceptDueAt(at: number, options: AcceptOptions = {}): Promise<Message> {
+    const message = await this.accept({ ...options, leased: true });
+    const [{ id: endpointId }] = options.endpoints ?? [this.endpoint];
+    const next = { kind: "retry", at, attempts: 0 } as const;
+    await this.settle(this.settled(this.delivery(message, { endpointId }), { attempt: null, next }));
+    return message;
   }
 
   async acceptAll(accepted: readonly AcceptedMessage[]): Promise<readonly AcceptResult[]> {

@@ -10,6 +10,7 @@ export const getApplication = environmentRoute({
   tag: "Application",
   scope: "environment",
   summary: "Get Application",
+  description: "The application an id or uid names; 404 when the environment has none.",
   params: AppPath,
   answers: { 200: ApplicationOut },
   async handle(call, services) {

@@ -13,6 +13,7 @@ export const getAttempt = environmentRoute({
   tag: "Message Attempt",
   scope: "environment",
   summary: "Get Attempt",
+  description: "One attempt of a message with what was answered; 404 when the message has no such attempt.",
   params: AttemptPath,
   query: Type.Object({ expanded_statuses: attemptListFields.expanded_statuses }),
   answers: { 200: MessageAttemptOut },

@@ -15,6 +15,7 @@ beforeEach(async () => {
 });
 afterAll(() => server.close());
 
+const key = (byte: number): string => `whsec_${Buffer.alloc(32, byte).toString("base64")}`;
 const HOOK = { url: "https://example.com/hook" };
 
 describe("creating an endpoint", () => {
@@ -174,7 +175,7 @@ describe("an endpoint", () => {
       channels: ["eu"],
       headers: { "x-a": "1" },
     });
-    const { key } = (await server.call("GET", `${url}/u/secret`)).json;
+    const secret = (await server.call("GET", `${url}/u/secret`)).json.key;
     const put = await server.call("PUT", `${url}/u`, { body: { url: "https://example.com/2" } });
     expect(put.status).toBe(200);
     expect(put.json).toMatchObject({
@@ -184,7 +185,7 @@ describe("an endpoint", () => {
       channels: null,
       url: "https://example.com/2",
     });
-    expect((await server.call("GET", `${url}/${id}/secret`)).json.key).toBe(key);
+    expect((await server.call("GET", `${url}/${id}/secret`)).json.key).toBe(secret);
     expect((await server.call("GET", `${url}/${id}/headers`)).json.headers).toEqual({ "x-a": "1" });
   });
 
@@ -316,8 +317,6 @@ describe("an endpoint's headers", () => {
 });
 
 describe("an endpoint's secret", () => {
-  const key = (byte: number): string => `whsec_${Buffer.alloc(32, byte).toString("base64")}`;
-
   it("is made of 32 random bytes when none is given, a different one each time", async () => {
     const secrets = new Set<string>();
     for (let count = 0; count < 3; count++) {

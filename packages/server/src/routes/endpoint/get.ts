@@ -10,6 +10,8 @@ export const getEndpoint = environmentRoute({
   tag: "Endpoint",
   scope: "environment",
   summary: "Get Endpoint",
+  description:
+    "The endpoint an id or uid names; 404 when the application has none. Its secret and headers are asked for apart.",
   params: EndpointPath,
   answers: { 200: EndpointOut },
   async handle(call, services) {

@@ -8,6 +8,7 @@ export const getEventType = environmentRoute({
   tag: "Event Type",
   scope: "environment",
   summary: "Get Event Type",
+  description: "The event type of that name with its schemas, archived or not; 404 when there is none.",
   params: EventTypePath,
   answers: { 200: EventTypeOut },
   async handle({ environmentId, params }, services) {

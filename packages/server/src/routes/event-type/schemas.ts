@@ -7,8 +7,8 @@ import { Name, named, nullable, Text, Time } from "../fields.ts";
 
 const FLAGS_MAX = 100;
 
-const Schemas = Type.Unsafe<Record<string, unknown>>({
-  type: "object",
+const Schemas = Type.Unsafe<Record<string, unknown> | null>({
+  type: ["object", "null"],
   additionalProperties: true,
   description: "JSON Schema of the payload, by version.",
 });
@@ -25,7 +25,7 @@ const fields = {
     Type.Boolean({ default: false, description: "No longer offered for new endpoints." }),
   ),
   deprecated: Type.Optional(Type.Boolean({ default: false })),
-  schemas: Type.Optional(nullable(Schemas as typeof Schemas & { type: string })),
+  schemas: Type.Optional(Schemas),
   groupName: Type.Optional(nullable(Name)),
   featureFlags: Type.Optional(nullable(FeatureFlags)),
 };
@@ -53,7 +53,7 @@ export const EventTypeOut = named(
     description: Type.String(),
     archived: Type.Boolean(),
     deprecated: Type.Boolean(),
-    schemas: nullable(Schemas as typeof Schemas & { type: string }),
+    schemas: Schemas,
     groupName: nullable(Name),
     featureFlags: nullable(FeatureFlags),
     createdAt: Time,

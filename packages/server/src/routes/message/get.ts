@@ -12,6 +12,7 @@ export const getMessage = environmentRoute({
   tag: "Message",
   scope: "environment",
   summary: "Get Message",
+  description: "The message an id or eventId names; 404 when the application has none.",
   params: MessagePath,
   query: Type.Object({ with_content: WithContent }),
   answers: { 200: MessageOut },

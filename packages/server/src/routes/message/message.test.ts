@@ -17,6 +17,14 @@ afterAll(() => server.close());
 const MESSAGE = { eventType: "order.completed", payload: { a: 1 } };
 const DAY_MS = 86_400_000;
 
+const deepBody = (levels: number): string =>
+  `{"eventType":"a","payload":{"x":${"[".repeat(levels)}${"]".repeat(levels)}}}`;
+
+const batch = (): string => `${url}/batch`;
+
+const send = (key: string, body: unknown = MESSAGE, path = url): ReturnType<TestServer["call"]> =>
+  server.call("POST", path, { body, headers: { "idempotency-key": key } });
+
 /** How many messages the application has. */
 async function count(): Promise<number> {
   return (await server.call("GET", `${url}?limit=250&with_content=false`)).json.data.length;
@@ -248,13 +256,11 @@ describe("creating a message", () => {
   );
 
   it("refuses malformed, misencoded and too deep bodies with the place, and nothing is stored", async () => {
-    const deep = (levels: number): string =>
-      `{"eventType":"a","payload":{"x":${"[".repeat(levels)}${"]".repeat(levels)}}}`;
     const cases: [string | Buffer, string][] = [
       ['{"eventType":"a","payload":{"a":1}', "it ends too early"],
       ['{"eventType":"a","payload":{a:1}}', "column 29 (offset 28)"],
       [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), "broken"],
-      [deep(63), "nested deeper than 64 levels"],
+      [deepBody(63), "nested deeper than 64 levels"],
     ];
     for (const [body, place] of cases) {
       const reply = await server.call("POST", url, { body });
@@ -262,13 +268,11 @@ describe("creating a message", () => {
       expect(reply.json).toEqual({ code: "invalid_json", detail: expect.stringContaining(place) });
     }
     expect(await count()).toBe(0);
-    expect((await server.call("POST", url, { body: deep(62) })).status).toBe(202);
+    expect((await server.call("POST", url, { body: deepBody(62) })).status).toBe(202);
   });
 });
 
 describe("a batch of messages", () => {
-  const batch = (): string => `${url}/batch`;
-
   it("accepts and refuses each alone and answers in order, without payloads unless they are wanted", async () => {
     await server.message(app, { eventId: "taken" });
     const payload = '{"n": 1.10}';
@@ -350,13 +354,16 @@ describe("a batch of messages", () => {
 });
 
 describe("an Idempotency-Key", () => {
-  const send = (key: string, body: unknown = MESSAGE, path = url): ReturnType<TestServer["call"]> =>
-    server.call("POST", path, { body, headers: { "idempotency-key": key } });
-
   it("makes repeating a message safe: the same answer, one message", async () => {
     const first = await send("key-1");
     const again = await Promise.all([send("key-1"), send("key-1")]);
     for (const reply of again) expect([reply.status, reply.text]).toEqual([202, first.text]);
+    expect(await count()).toBe(1);
+  });
+
+  it("makes requests that come at once one message", async () => {
+    const replies = await Promise.all(Array.from({ length: 6 }, () => send("key-0")));
+    expect(new Set(replies.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
     expect(await count()).toBe(1);
   });
 

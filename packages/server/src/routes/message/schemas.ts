@@ -109,8 +109,20 @@ export function messageText(message: Message, payload: string): string {
     `"eventId":${eventId === null ? "null" : `"${eventId}"`},` +
     `"channels":${channels === null ? "null" : JSON.stringify(channels)},` +
     `"tags":${tags === null ? "null" : JSON.stringify(tags)},` +
-    `"timestamp":"${toIso(message.createdAt)}","payload":${payload}}`
+    `"timestamp":"${isoOf(message.createdAt)}","payload":${payload}}`
   );
+}
+
+let lastTime = Number.NaN;
+let lastIso = "";
+
+/** Messages of one millisecond share their text: under load, printing a date costs more than all the rest. */
+function isoOf(time: number): string {
+  if (time !== lastTime) {
+    lastIso = toIso(time);
+    lastTime = time;
+  }
+  return lastIso;
 }
 
 /** The payload of a message for an answer, as a JSON object whatever was sent. */

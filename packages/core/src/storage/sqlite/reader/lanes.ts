@@ -3,6 +3,8 @@ import type { DueLane, LaneKey } from "../../port.ts";
 import { DUE_COLUMNS, type DueRow } from "../rows/due.ts";
 import { query } from "../values.ts";
 
+/** Due at once is stored as due since ever; people are told since when the message has been there. */
+const SHOWN_TIME = "max(next_attempt_at, (SELECT created_at FROM message WHERE app_id = ?1 AND id = ?2))";
 /** Sorts before every lane. */
 const FIRST: LaneKey = { appId: "", endpointId: "" };
 
@@ -23,7 +25,7 @@ export function laneReads(db: DatabaseSync) {
   );
   const listDue = query<DueRow>(
     db,
-    `SELECT ${DUE_COLUMNS} FROM due
+    `SELECT ${DUE_COLUMNS.replace("next_attempt_at", SHOWN_TIME)} FROM due
      WHERE app_id = ?1 AND message_id = ?2
        AND endpoint_id IN (SELECT id FROM endpoint WHERE app_id = ?1 AND deleted = 0)
      ORDER BY endpoint_id`,

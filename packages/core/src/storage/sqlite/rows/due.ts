@@ -1,6 +1,8 @@
 import type { DueDelivery } from "../../../domain/delivery.ts";
 import type { ClaimedDelivery, DueRecord } from "../../port.ts";
 
+/** Due since ever rather than since now: a clock that is set back must not put it off. */
+export const DUE_AT_ONCE = 0;
 export const DUE_COLUMNS =
   "app_id, endpoint_id, message_id, attempts, manual, once, next_attempt_at, leased_by";
 export type DueRow = readonly [

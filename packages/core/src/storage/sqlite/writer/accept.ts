@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import { ACCEPT, type ValueReader } from "../batch.ts";
+import { DUE_AT_ONCE } from "../rows/due.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
 import type { Query } from "../values.ts";
 import type { Idempotency } from "./idempotency.ts";
@@ -81,7 +82,7 @@ export class AcceptWriter {
     for (let index = 0; index < deliveryCount; index++) {
       const endpointId = values.text();
       const leased = values.int() === 1;
-      this.#insertDue.run(appId, endpointId, id, createdAt, leased ? leaseId : null);
+      this.#insertDue.run(appId, endpointId, id, DUE_AT_ONCE, leased ? leaseId : null);
     }
     this.#database.countDue(deliveryCount);
     if (claim !== null) this.#idempotency.rememberMessage({ ...claim, messageId: id });

@@ -25,7 +25,7 @@ export function commitBatch(parts: CommitParts, batch: EncodedBatch): EncodedRes
     return parts.database.transaction(() => {
       const { codes, replayed } = acceptAll(parts, batch);
       const settled = settleAll(parts, batch);
-      parts.lists.fillIfWorthIt();
+      parts.lists.step();
       return { accepted: codes, replayed, settled };
     });
   } catch (error) {

@@ -54,11 +54,14 @@ export class LeaseWriter {
       `INSERT INTO due (app_id, endpoint_id, message_id, attempts, next_attempt_at, leased_by, manual, once)
        VALUES (?, ?, ?, 0, ?, NULL, 1, 1)`,
     );
+    // Only of an enabled endpoint: one that was disabled again meanwhile keeps what it is owed paused.
     this.#resume = database.prepare(
       `UPDATE due SET next_attempt_at = ? WHERE (app_id, endpoint_id, message_id) IN (
          SELECT app_id, endpoint_id, message_id FROM due INDEXED BY due_paused
          WHERE app_id = ? AND endpoint_id = ? AND leased_by IS NULL AND next_attempt_at IS NULL
-         ORDER BY message_id LIMIT ?)`,
+         ORDER BY message_id LIMIT ?)
+       AND EXISTS (SELECT 1 FROM endpoint e WHERE e.app_id = due.app_id AND e.id = due.endpoint_id
+         AND e.deleted = 0 AND e.disabled = 0)`,
     );
   }
 

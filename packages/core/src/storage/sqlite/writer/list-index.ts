@@ -1,34 +1,66 @@
 import type { StatementSync } from "node:sqlite";
 import type { WriterDatabase } from "./writer-database.ts";
 
-/** Rows that wait before they are put into the lists together: more share a page, but take longer at once. */
-const WAITING_ROWS = 8_192;
+/** Rows that are put into the lists in one round: the more, the more of them share a page. */
+const ROUND_ROWS = 8_192;
+/** Rows of a round that one commit puts into the lists, at least; never fewer than it adds itself. */
+const STEP_ROWS = 512;
+
+/** A round under way: its rows lie sorted in a temporary table. */
+interface Round {
+  /** The last row of the history that belongs to it. */
+  readonly upTo: number;
+  readonly rows: number;
+  done: number;
+}
 
 /**
  * Fills the lists of messages by application and of attempts by endpoint, some time after the rows themselves
  * are written. Rows of a thousand applications lie on a thousand pages of a list; gathered and sorted, several
- * share each page that is written. What still waits is found by reading the tables behind `listed.seq`, so a
- * list is always complete, and a crash loses nothing.
+ * share each page that is written. A round is spread over many commits, so none of them takes long.
+ *
+ * What is not listed yet is found by reading the tables behind `listed.seq`, so a list is always complete, and
+ * a crash loses nothing: the round is done again, its rows that are listed already are passed over.
  */
 export class ListIndex {
   readonly #database: WriterDatabase;
+  readonly #gatherMessages: StatementSync;
+  readonly #gatherAttempts: StatementSync;
   readonly #listMessages: StatementSync;
   readonly #listAttempts: StatementSync;
+  readonly #endRound: StatementSync;
   readonly #saveListed: StatementSync;
   #lastSeq = 0;
   #listedSeq = 0;
+  /** `lastSeq` at the end of the last step. */
+  #steppedSeq = 0;
+  #round: Round | null = null;
 
   constructor(database: WriterDatabase) {
     this.#database = database;
-    this.#listMessages = database.prepare(
-      `INSERT INTO message_list (app_id, id, seq)
-       SELECT app_id, id, seq FROM message WHERE seq > ? AND seq <= ? ORDER BY app_id, id`,
+    database.db.exec(
+      `CREATE TEMP TABLE round (
+         place INTEGER PRIMARY KEY, app_id TEXT, endpoint_id TEXT, id TEXT, seq INTEGER
+       )`,
     );
-    this.#listAttempts = database.prepare(
-      `INSERT INTO attempt_list (app_id, endpoint_id, id, seq)
+    this.#gatherMessages = database.prepare(
+      `INSERT INTO round (app_id, endpoint_id, id, seq)
+       SELECT app_id, NULL, id, seq FROM message WHERE seq > ? AND seq <= ? ORDER BY app_id, id`,
+    );
+    this.#gatherAttempts = database.prepare(
+      `INSERT INTO round (app_id, endpoint_id, id, seq)
        SELECT app_id, endpoint_id, id, seq FROM attempt WHERE seq > ? AND seq <= ?
        ORDER BY app_id, endpoint_id, id`,
     );
+    this.#listMessages = database.prepare(
+      `INSERT OR IGNORE INTO message_list (app_id, id, seq)
+       SELECT app_id, id, seq FROM round WHERE place > ? AND place <= ? AND endpoint_id IS NULL`,
+    );
+    this.#listAttempts = database.prepare(
+      `INSERT OR IGNORE INTO attempt_list (app_id, endpoint_id, id, seq)
+       SELECT app_id, endpoint_id, id, seq FROM round WHERE place > ? AND place <= ? AND endpoint_id IS NOT NULL`,
+    );
+    this.#endRound = database.prepare("DELETE FROM round");
     this.#saveListed = database.prepare("UPDATE listed SET seq = ?");
     this.#load();
     database.afterRollback(() => this.#load());
@@ -39,22 +71,44 @@ export class ListIndex {
     return ++this.#lastSeq;
   }
 
-  /** Whether rows wait. */
+  /** Whether there are rows that are not listed. */
   get isBehind(): boolean {
     return this.#lastSeq > this.#listedSeq;
   }
 
-  /** Fills the lists when enough rows wait; part of every transaction that has added rows. */
-  fillIfWorthIt(): void {
-    if (this.#lastSeq - this.#listedSeq >= WAITING_ROWS) this.fill();
+  /** Goes on with the round, or begins one when it is worth it. Part of every transaction that adds rows. */
+  step(): void {
+    const added = this.#lastSeq - this.#steppedSeq;
+    this.#steppedSeq = this.#lastSeq;
+    if (this.#round !== null) this.#list(this.#round, Math.max(STEP_ROWS, added));
+    else if (this.#lastSeq - this.#listedSeq >= ROUND_ROWS) this.#begin();
   }
 
-  /** Part of a transaction. */
+  /** Lists everything. Part of a transaction. */
   fill(): void {
-    this.#listMessages.run(this.#listedSeq, this.#lastSeq);
-    this.#listAttempts.run(this.#listedSeq, this.#lastSeq);
-    this.#saveListed.run(this.#lastSeq);
-    this.#listedSeq = this.#lastSeq;
+    if (this.#round !== null) this.#list(this.#round, this.#round.rows);
+    const round = this.#begin();
+    this.#list(round, round.rows);
+  }
+
+  #begin(): Round {
+    const range = [this.#listedSeq, this.#lastSeq] as const;
+    const messages = Number(this.#gatherMessages.run(...range).changes);
+    const attempts = Number(this.#gatherAttempts.run(...range).changes);
+    this.#round = { upTo: this.#lastSeq, rows: messages + attempts, done: 0 };
+    return this.#round;
+  }
+
+  #list(round: Round, rows: number): void {
+    const range = [round.done, round.done + rows] as const;
+    this.#listMessages.run(...range);
+    this.#listAttempts.run(...range);
+    round.done += rows;
+    if (round.done < round.rows) return;
+    this.#endRound.run();
+    this.#saveListed.run(round.upTo);
+    this.#listedSeq = round.upTo;
+    this.#round = null;
   }
 
   /** At the start, and after a rollback: whatever the database says. */
@@ -68,5 +122,8 @@ export class ListIndex {
     this.#listedSeq = listed;
     // Rows that were removed had been listed: their places are not given out again.
     this.#lastSeq = Math.max(listed, messages ?? 0, attempts ?? 0);
+    this.#steppedSeq = this.#lastSeq;
+    this.#endRound.run();
+    this.#round = null;
   }
 }

@@ -80,7 +80,7 @@ export class OrphanWriter {
         if (!watched && this.#anyOwed.get(appId, endpointId) === undefined)
           this.#drain.run(appId, endpointId);
       }
-      this.#lists.fillIfWorthIt();
+      this.#lists.step();
       this.#database.countDue(-used);
       return used;
     });

@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import { CHANGE, NEXT, type ValueReader } from "../batch.ts";
+import { DUE_AT_ONCE } from "../rows/due.ts";
 import type { Query, SqlValue } from "../values.ts";
 import type { ListIndex } from "./list-index.ts";
 import { changed, type WriterDatabase } from "./writer-database.ts";
@@ -17,9 +18,6 @@ export interface BodyBytes {
   readonly bytes: Uint8Array;
   at: number;
 }
-
-/** Where a delivery that is still owed goes when nobody knows a better time: at once. */
-const AT_ONCE = 0;
 
 /** Records attempts and moves their deliveries on. Part of the commit's transaction. */
 export class SettleWriter {
@@ -101,7 +99,7 @@ export class SettleWriter {
     if (to.next === NEXT.paused) {
       // Enabled meanwhile: whoever resumed its deliveries did not see this one, so it must not stay paused.
       const enabled = !to.disables && this.#isEnabled.get(appId, endpointId) !== undefined;
-      at = enabled ? AT_ONCE : null;
+      at = enabled ? DUE_AT_ONCE : null;
     }
     return changed(
       this.#retryDue.run(at, to.attempts, to.attempts, appId, endpointId, messageId, leaseId, attempts),

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { BUSY_TIMEOUT_MS } from "../connection.ts";
 import { query, type Query, type Row } from "../values.ts";
 
 /** The one connection that writes, and what its transactions have in common. */
@@ -9,6 +10,7 @@ export class WriterDatabase {
   readonly #rollback: StatementSync;
   readonly #afterRollback: (() => void)[] = [];
   #dueDeliveries: number;
+  #transactions = 0;
   #dueChange = 0;
 
   constructor(db: DatabaseSync) {
@@ -22,6 +24,11 @@ export class WriterDatabase {
   /** Rows of `due`, counted along with the writes, so that asking costs nothing. */
   get dueDeliveries(): number {
     return this.#dueDeliveries;
+  }
+
+  /** How many there have been. */
+  get transactions(): number {
+    return this.#transactions;
   }
 
   prepare(sql: string): StatementSync {
@@ -48,6 +55,7 @@ export class WriterDatabase {
    */
   transaction<Result>(work: () => Result): Result {
     this.#dueChange = 0;
+    this.#transactions++;
     this.#begin.run();
     try {
       const result = work();
@@ -60,6 +68,16 @@ export class WriterDatabase {
       for (const reload of this.#afterRollback) reload();
       throw error;
     }
+  }
+
+  /** Folds the write-ahead log into the database and empties it, unless somebody reads; returns whether it did. */
+  foldLog(): boolean {
+    this.db.exec("PRAGMA busy_timeout = 0");
+    const row = this.query<[busy: number, pages: number, folded: number]>(
+      "PRAGMA wal_checkpoint(TRUNCATE)",
+    ).get();
+    this.db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    return row?.[0] === 0;
   }
 }
 

@@ -12,6 +12,7 @@ import { EnvironmentWriter } from "./environments.ts";
 import { EventTypeWriter } from "./event-types.ts";
 import { Idempotency } from "./idempotency.ts";
 import { LeaseWriter } from "./leases.ts";
+import { IdleWork } from "./idle.ts";
 import { ListIndex } from "./list-index.ts";
 import { OrphanWriter } from "./orphans.ts";
 import { PruneWriter } from "./prune.ts";
@@ -37,6 +38,7 @@ export function createWriter(files: WorkerFiles) {
     accepts: new AcceptWriter(database, { idempotency, lists }),
     settles: new SettleWriter(database, lists),
   };
+  const idle = new IdleWork(database, lists);
   const claims = new ClaimWriter(database);
   const leases = new LeaseWriter(database, idempotency);
   const applications = new ApplicationWriter(database, idempotency);
@@ -67,10 +69,13 @@ export function createWriter(files: WorkerFiles) {
     fillLists: prunes.fillLists.bind(prunes),
     prune: prunes.prune.bind(prunes),
     cancelOrphans: orphans.cancelOrphans.bind(orphans),
-    health: () => space.health(),
+    health() {
+      idle.run();
+      return space.health();
+    },
     dueDeliveries: () => database.dueDeliveries,
     close(): void {
-      db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      database.foldLog();
       db.close();
       lock.close();
     },

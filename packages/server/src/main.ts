@@ -18,6 +18,9 @@ import { Metrics } from "./metrics.ts";
 export { type Config, ConfigError, FLAGS, loadConfig, variableName } from "./config.ts";
 export type { NewKey } from "./first-start.ts";
 
+/** Thousands of endpoints may share one host (an automation service), each with its own lane. */
+const CONNECTIONS_PER_ORIGIN_MAX = 1_024;
+
 export interface RunningServer {
   /** `http://host:port`. */
   readonly url: string;
@@ -63,7 +66,12 @@ async function serve(
   { store, runtime, extraCa }: { store: Store; runtime: Runtime; extraCa: readonly string[] },
 ): Promise<Omit<RunningServer, "newKeys">> {
   const metrics = new Metrics();
-  const egress = createEgress({ runtime, rules: config.egress, extraCa });
+  const egress = createEgress({
+    runtime,
+    rules: config.egress,
+    extraCa,
+    connectionsPerOrigin: CONNECTIONS_PER_ORIGIN_MAX,
+  });
   const engine = createEngine({
     store,
     egress,
@@ -84,8 +92,9 @@ async function serve(
       checkSecret: (secret) => void createSigner([secret]),
     },
   });
-  await engine.start();
+  // Listening first: a port that is taken must not find deliveries already on their way.
   const url = await app.listen({ host: config.host, port: config.port });
+  await engine.start();
   let stopping: Promise<void> | null = null;
   return {
     url,

@@ -199,6 +199,11 @@ export type InsertResult<Entity> =
 
 export type UpdateResult = "updated" | "not_found" | "uid_taken";
 
+/** What a change is based on: it is refused as `stale` when the endpoint was changed or disabled meanwhile. */
+export interface BasedOn {
+  readonly basedOn?: Pick<Endpoint, "updatedAt" | "disabled"> | undefined;
+}
+
 export interface Page {
   readonly limit: number;
   /** Only what lies beyond this id (or name) in the order asked for; null = from the start. */
@@ -236,8 +241,11 @@ export interface EndpointStore {
   /** All of an application, by id: the routing table. At most ENDPOINTS_PER_APP_MAX. */
   listAll(appId: string): Promise<Endpoint[]>;
   list(query: { appId: string; page: Page }): Promise<Endpoint[]>;
-  /** Replaces the whole record. */
-  update(endpoint: Endpoint, options: Idempotent): Promise<UpdateResult>;
+  /**
+   * Replaces the record. With `basedOn` the run of failures stays as the deliveries left it, or ends when the
+   * change enables the endpoint.
+   */
+  update(endpoint: Endpoint, options: Idempotent & BasedOn): Promise<UpdateResult | "stale">;
   delete(query: { appId: string; id: string }): Promise<boolean>;
 }
 

@@ -121,6 +121,25 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
 
   // ------------------------------------------------------------ endpoints
 
+  test("a change based on an older endpoint is stale, and never touches the run of failures", async () => {
+    const scene = await setup();
+    const { endpoints } = scene.store;
+    const read = async () =>
+      (await endpoints.listAll(scene.app.id)).find(({ id }) => id === scene.endpoint.id)!;
+    const stored = await read();
+    const disabled = { ...stored, disabled: true, updatedAt: scene.now + 1, failingSince: scene.now };
+    expect(await endpoints.update(disabled, {})).toBe("updated");
+    const patched = { ...stored, description: "new", updatedAt: scene.now + 2 };
+    expect(await endpoints.update(patched, { basedOn: stored })).toBe("stale");
+    expect(await read()).toMatchObject({ disabled: true, description: stored.description });
+    const described = { ...disabled, description: "new", failingSince: null };
+    expect(await endpoints.update(described, { basedOn: disabled })).toBe("updated");
+    expect(await read()).toMatchObject({ disabled: true, description: "new", failingSince: scene.now });
+    const enabled = { ...described, disabled: false, updatedAt: scene.now + 3 };
+    expect(await endpoints.update(enabled, { basedOn: described })).toBe("updated");
+    expect(await read()).toMatchObject({ disabled: false, failingSince: null });
+  });
+
   test("an endpoint is listed as it was stored", async () => {
     const scene = await setup();
     const endpoint = await scene.addEndpoint({

@@ -159,7 +159,14 @@ export async function insertEndpoint(
   return answer;
 }
 
-/** Reads the stored endpoint anew, changes it and writes it back, one change of an application at a time. */
+/** How often a change is made anew because the endpoint changed between reading and writing. */
+const CHANGE_TRIES_MAX = 5;
+
+/**
+ * Reads the stored endpoint anew, changes it and writes it back. Changes of one application wait for each
+ * other here; what another process, or a delivery that disables the endpoint, did meanwhile is seen by the
+ * store, and the change is made again on top of it.
+ */
 export function changeEndpoint(
   { appId, ref }: { appId: string; ref: string },
   {
@@ -168,14 +175,21 @@ export function changeEndpoint(
     idempotent = {},
   }: { services: Services; change: (stored: Endpoint) => Endpoint; idempotent?: Idempotent },
 ): Promise<Endpoint> {
+  const { store, runtime, engine } = services;
   return services.writes.run(appId, async () => {
-    const stored = findEndpoint(await services.store.endpoints.listAll(appId), ref);
-    const changed = { ...change(stored), updatedAt: services.runtime.clock.now() };
-    const result = await services.store.endpoints.update(changed, idempotent);
-    if (result === "not_found") throw new PosthasteError("not_found");
-    if (result === "uid_taken") throw uidTaken();
-    await services.engine.applicationChanged(appId);
-    return changed;
+    for (let tries = 0; tries < CHANGE_TRIES_MAX; tries++) {
+      const stored = findEndpoint(await store.endpoints.listAll(appId), ref);
+      // Later than the last change even within one millisecond: that is how the store tells changes apart.
+      const updatedAt = Math.max(runtime.clock.now(), stored.updatedAt + 1);
+      const changed = { ...change(stored), updatedAt };
+      const result = await store.endpoints.update(changed, { ...idempotent, basedOn: stored });
+      if (result === "stale") continue;
+      if (result === "not_found") throw new PosthasteError("not_found");
+      if (result === "uid_taken") throw uidTaken();
+      await engine.applicationChanged(appId);
+      return changed;
+    }
+    throw new PosthasteError("conflict", "The endpoint is being changed by others. Try again.");
   });
 }
 

@@ -153,9 +153,9 @@ CREATE TABLE due (
   once INTEGER NOT NULL,
   PRIMARY KEY (app_id, endpoint_id, message_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX due_waiting ON due (app_id, endpoint_id, next_attempt_at)
+CREATE INDEX due_waiting ON due (app_id, endpoint_id, next_attempt_at, message_id)
   WHERE leased_by IS NULL AND next_attempt_at IS NOT NULL;
-CREATE INDEX due_paused ON due (app_id, endpoint_id)
+CREATE INDEX due_paused ON due (app_id, endpoint_id, message_id)
   WHERE leased_by IS NULL AND next_attempt_at IS NULL;
 
 -- Keys are random: an index on them would cost a page for each. The writer keeps a compact one in memory

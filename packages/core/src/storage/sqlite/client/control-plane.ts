@@ -49,8 +49,8 @@ export function endpointStore({ writer, reader }: Threads): EndpointStore {
     },
     listAll: async (appId) => (await reader.call("listAllEndpoints", appId)).map(toEndpoint),
     list: async (query) => (await reader.call("listEndpoints", query)).map(toEndpoint),
-    update: (endpoint, { idempotency: answer }) =>
-      writer.call("updateEndpoint", { row: toEndpointRow(endpoint), answer }),
+    update: (endpoint, { idempotency: answer, basedOn }) =>
+      writer.call("updateEndpoint", { row: toEndpointRow(endpoint), answer, basedOn }),
     delete: (query) => writer.call("deleteEndpoint", query),
   };
 }

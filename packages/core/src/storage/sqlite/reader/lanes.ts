@@ -10,18 +10,19 @@ const FIRST: LaneKey = { appId: "", endpointId: "" };
 
 /** Reads of the deliveries that are still owed. */
 export function laneReads(db: DatabaseSync) {
-  // A loose scan: each step seeks to the first entry of the next lane, however many deliveries a lane has.
+  // A loose scan: each step seeks behind the last entry that the lane before could have, and so to the first
+  // of the next lane, however many deliveries a lane has.
   const nextLane = query<[appId: string, endpointId: string, nextAttemptAt: number]>(
     db,
     `SELECT app_id, endpoint_id, next_attempt_at FROM due INDEXED BY due_waiting
-     WHERE leased_by IS NULL AND next_attempt_at IS NOT NULL AND (app_id, endpoint_id) > (?, ?)
+     WHERE leased_by IS NULL AND next_attempt_at IS NOT NULL AND (app_id, endpoint_id, next_attempt_at) > (?, ?, ${Number.MAX_SAFE_INTEGER})
      ORDER BY app_id, endpoint_id, next_attempt_at LIMIT 1`,
   );
   const nextPausedLane = query<[appId: string, endpointId: string]>(
     db,
     `SELECT app_id, endpoint_id FROM due INDEXED BY due_paused
-     WHERE leased_by IS NULL AND next_attempt_at IS NULL AND (app_id, endpoint_id) > (?, ?)
-     ORDER BY app_id, endpoint_id LIMIT 1`,
+     WHERE leased_by IS NULL AND next_attempt_at IS NULL AND (app_id, endpoint_id, message_id) > (?, ?, '~')
+     ORDER BY app_id, endpoint_id, message_id LIMIT 1`,
   );
   const listDue = query<DueRow>(
     db,

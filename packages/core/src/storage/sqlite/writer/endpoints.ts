@@ -1,15 +1,26 @@
 import type { StatementSync } from "node:sqlite";
-import type { IdempotentAnswer, UpdateResult } from "../../port.ts";
+import type { BasedOn, IdempotentAnswer, UpdateResult } from "../../port.ts";
 import { ENDPOINT_COLUMNS, type EndpointRow } from "../rows/endpoint.ts";
 import type { Query } from "../values.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { changed, type WriterDatabase } from "./writer-database.ts";
+
+export interface EndpointUpdate {
+  readonly row: EndpointRow;
+  readonly answer: IdempotentAnswer | undefined;
+  readonly basedOn: BasedOn["basedOn"];
+}
+
+/** Places in an EndpointRow. */
+const DISABLED = 8;
+const FAILING_SINCE = 11;
 
 /** Writes endpoints. Safe for the reason given in applications.ts. */
 export class EndpointWriter {
   readonly #database: WriterDatabase;
   readonly #idempotency: Idempotency;
   readonly #findByUid: Query<EndpointRow>;
+  readonly #findState: Query<[updatedAt: number, disabled: number, failingSince: number | null]>;
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #delete: StatementSync;
@@ -19,6 +30,9 @@ export class EndpointWriter {
     this.#idempotency = idempotency;
     this.#findByUid = database.query(
       `SELECT ${ENDPOINT_COLUMNS} FROM endpoint WHERE app_id = ? AND uid = ? AND deleted = 0`,
+    );
+    this.#findState = database.query(
+      "SELECT updated_at, disabled, failing_since FROM endpoint WHERE app_id = ? AND id = ? AND deleted = 0",
     );
     this.#insert = database.prepare(
       `INSERT INTO endpoint (${ENDPOINT_COLUMNS})
@@ -47,12 +61,21 @@ export class EndpointWriter {
     });
   }
 
-  update({ row, answer }: { row: EndpointRow; answer: IdempotentAnswer | undefined }): UpdateResult {
-    const [appId, id, uid, ...rest] = row;
+  /** A change that is based on an older state is refused here, in the transaction that would write it. */
+  update({ row, answer, basedOn }: EndpointUpdate): UpdateResult | "stale" {
+    const [appId, id, uid] = row;
     return this.#database.transaction(() => {
       const holder = uid === null ? undefined : this.#findByUid.get(appId, uid);
       if (holder !== undefined && holder[1] !== id) return "uid_taken";
-      if (!changed(this.#update.run(uid, ...rest, appId, id))) return "not_found";
+      const state = this.#findState.get(appId, id);
+      if (state === undefined) return "not_found";
+      const [updatedAt, disabled, failingSince] = state;
+      const based = basedOn !== undefined;
+      if (based && (basedOn.updatedAt !== updatedAt || Number(basedOn.disabled) !== disabled)) return "stale";
+      const [, , , ...settings] = row;
+      const enabled = disabled === 1 && row[DISABLED] === 0;
+      if (based) settings[FAILING_SINCE - 3] = enabled ? null : failingSince;
+      this.#update.run(uid, ...settings, appId, id);
       this.#idempotency.rememberAnswer(answer);
       return "updated";
     });

@@ -31,7 +31,7 @@ export class ApiKeys {
   environmentOf(authorization: string | undefined): string | Promise<string> {
     const key = bearer(authorization);
     if (key === null) throw new PosthasteError("authentication_failed");
-    const keyHash = hash("sha256", key, "hex");
+    const keyHash = hashApiKey(key);
     const known = this.#known.get(keyHash);
     if (known !== undefined && known.until > this.#clock.monotonic()) return known.environmentId;
     // What does not look like a key is not worth a question.
@@ -59,6 +59,11 @@ export class ApiKeys {
     this.#known.set(keyHash, { environmentId, until: this.#clock.monotonic() + API_KEY_CACHE_MS });
     return environmentId;
   }
+}
+
+/** SHA-256, hex: what is stored of a key, and what a request's key is looked up by. */
+export function hashApiKey(key: string): string {
+  return hash("sha256", key, "hex");
 }
 
 const SCHEME = "bearer ";

@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { eventTypes } from "@posthaste/catalog";
 import { environmentOfKey, type Environment } from "@posthaste/core/domain/environment";
 import type { EventType } from "@posthaste/core/domain/event-type";
@@ -6,6 +5,7 @@ import { ID_PREFIX } from "@posthaste/core/domain/ids";
 import { digitsToText } from "@posthaste/core/domain/ksuid";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
 import type { Store } from "@posthaste/core/storage/port";
+import { hashApiKey } from "./auth.ts";
 import { ConfigError } from "./config.ts";
 
 const ENVIRONMENTS = ["live", "sandbox"] as const;
@@ -42,11 +42,6 @@ export async function prepareEnvironments(options: {
     if (given === null) made.push({ environment: name, key });
   }
   return made;
-}
-
-/** SHA-256, hex: what is stored of a key, and what a request's key is looked up by. */
-export function hashApiKey(key: string): string {
-  return hash("sha256", key, "hex");
 }
 
 async function ensureEnvironment(

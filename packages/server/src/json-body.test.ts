@@ -81,8 +81,10 @@ describe("a body that is not JSON", () => {
     );
   });
 
-  it("of any depth is refused without running out of stack", () => {
+  it("of any depth or length is refused without running out of stack", () => {
     expect(() => read("[".repeat(500_000))).toThrow(expect.objectContaining({ code: "invalid_json" }));
+    const endless = `{"a":"${"x".repeat(16_000_000)}`;
+    expect(() => read(endless)).toThrow(`offset ${endless.length}`);
     expect(() => read("[".repeat(65) + "]".repeat(65))).toThrow(/deeper than 64 levels.*offset 64/);
   });
 });

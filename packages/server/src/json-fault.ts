@@ -16,95 +16,118 @@ export function findJsonFault(text: string): Fault | null {
 
 /** Line and column of a character. */
 export function placeOf(text: string, offset: number): Fault {
-  const before = text.slice(0, offset);
-  const lastBreak = before.lastIndexOf("\n");
-  const line = before.split("\n").length;
-  return { offset, line, column: offset - lastBreak };
+  let line = 1;
+  let lineStart = 0;
+  for (;;) {
+    const lineBreak = text.indexOf("\n", lineStart);
+    if (lineBreak === -1 || lineBreak >= offset) return { offset, line, column: offset - lineStart + 1 };
+    line++;
+    lineStart = lineBreak + 1;
+  }
 }
 
-/** What may come next: a value, the first or a later key, or what follows a value. */
-type Expectation = "value" | "value or end" | "key" | "key or end" | "separator";
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** What may come next: a value or key, also the end of what was just opened, or what follows a value. */
+type Expected = "value" | "value or end" | "key" | "key or end" | "separator";
 
 /** Walks the text with a stack of open brackets instead of recursion: the depth is the sender's choice. */
 function faultOffset(text: string): number | null {
-  const open: ("{" | "[")[] = [];
-  let expected: Expectation = "value";
+  const open: number[] = [];
+  let expected: Expected = "value";
   let at = skipSpace(text, 0);
   for (;;) {
-    const char = text[at];
-    const inside = open.at(-1);
+    const code = text.charCodeAt(at);
+    const closing = open.at(-1);
     if (expected === "separator") {
-      if (inside === undefined) return at === text.length ? null : at;
-      if (char === ",") {
-        expected = inside === "{" ? "key" : "value";
-        at = skipSpace(text, at + 1);
-        continue;
-      }
-      if (char !== (inside === "{" ? "}" : "]")) return at;
-      open.pop();
+      if (closing === undefined) return at === text.length ? null : at;
+      if (code === COMMA) expected = closing === CLOSE_BRACE ? "key" : "value";
+      else if (code === closing) open.pop();
+      else return at;
       at = skipSpace(text, at + 1);
-      continue;
-    }
-    if ((expected === "key or end" && char === "}") || (expected === "value or end" && char === "]")) {
+    } else if (expected.endsWith("end") && code === closing) {
       open.pop();
       expected = "separator";
       at = skipSpace(text, at + 1);
-      continue;
-    }
-    if (expected === "key" || expected === "key or end") {
-      const end = scalarEnd(text, at, STRING);
-      if (end.fault !== null) return end.fault;
+    } else if (expected === "key" || expected === "key or end") {
+      const end = stringEnd(text, at);
+      if (end.fault) return end.at;
       at = skipSpace(text, end.at);
-      if (text[at] !== ":") return at;
+      if (text.charCodeAt(at) !== COLON) return at;
       expected = "value";
       at = skipSpace(text, at + 1);
-      continue;
-    }
-    if (char === "{" || char === "[") {
-      open.push(char);
-      expected = char === "{" ? "key or end" : "value or end";
+    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      open.push(code === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET);
+      expected = code === OPEN_BRACE ? "key or end" : "value or end";
       at = skipSpace(text, at + 1);
-      continue;
+    } else {
+      const end = scalarEnd(text, at);
+      if (end.fault) return end.at;
+      expected = "separator";
+      at = skipSpace(text, end.at);
     }
-    const end = scalarEnd(text, at, char === '"' ? STRING : char === "-" || isDigit(char) ? NUMBER : WORD);
-    if (end.fault !== null) return end.fault;
-    expected = "separator";
-    at = skipSpace(text, end.at);
   }
 }
 
 function skipSpace(text: string, from: number): number {
   let at = from;
-  while (text[at] === " " || text[at] === "\n" || text[at] === "\r" || text[at] === "\t") at++;
-  return at;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at;
+    at++;
+  }
 }
 
-function isDigit(char: string | undefined): boolean {
-  return char !== undefined && char >= "0" && char <= "9";
+/** After a scalar, or the place of the fault in it. */
+interface End {
+  readonly at: number;
+  readonly fault: boolean;
+}
+
+function scalarEnd(text: string, at: number): End {
+  const code = text.charCodeAt(at);
+  if (code === QUOTE) return stringEnd(text, at);
+  return matchEnd(text, at, code === MINUS || (code >= 0x30 && code <= 0x39) ? NUMBER : WORD);
 }
 
 // Each matches a whole scalar, or as much of its beginning as is right, so that the end of a failed match is
-// the fault. `y`: matched at lastIndex only.
-const STRING = {
-  // oxlint-disable-next-line no-control-regex -- JSON forbids them inside strings
-  whole: /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y,
-  // oxlint-disable-next-line no-control-regex -- as above
-  part: /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(?:\\(?:u[0-9a-fA-F]{0,3})?)?/y,
-};
+// the fault. `y`: matched at lastIndex only. Strings are walked instead: a match that long runs out of stack.
 const NUMBER = {
   whole: /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y,
   part: /-?(?:(?:0|[1-9]\d*)(?:\.\d*)?)?/y,
 };
 const WORD = { whole: /true|false|null/y, part: /t(?:r(?:u)?)?|f(?:a(?:l(?:s)?)?)?|n(?:u(?:l)?)?/y };
+const ESCAPE = { whole: /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y, part: /\\(?:u[0-9a-fA-F]{0,3})?/y };
 
-function scalarEnd(
-  text: string,
-  at: number,
-  form: { whole: RegExp; part: RegExp },
-): { at: number; fault: number | null } {
+function matchEnd(text: string, at: number, form: { whole: RegExp; part: RegExp }): End {
   form.whole.lastIndex = at;
-  if (form.whole.test(text)) return { at: form.whole.lastIndex, fault: null };
+  if (form.whole.test(text)) return { at: form.whole.lastIndex, fault: false };
   form.part.lastIndex = at;
-  const fault = form.part.test(text) ? form.part.lastIndex : at;
-  return { at, fault };
+  return { at: form.part.test(text) ? form.part.lastIndex : at, fault: true };
+}
+
+function stringEnd(text: string, from: number): End {
+  if (text.charCodeAt(from) !== QUOTE) return { at: from, fault: true };
+  let at = from + 1;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return { at: at + 1, fault: false };
+    // Also true past the end, where the code is not a number.
+    if (!(code >= 0x20)) return { at, fault: true };
+    if (code !== BACKSLASH) {
+      at++;
+      continue;
+    }
+    const escape = matchEnd(text, at, ESCAPE);
+    if (escape.fault) return escape;
+    at = escape.at;
+  }
 }

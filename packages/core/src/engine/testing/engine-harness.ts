@@ -117,10 +117,10 @@ async function startHarness(parts: {
   });
   cleanups.push(async () => {
     if (dead) return;
-    let stopped = false;
-    const stopping = engine.stop().then(() => (stopped = true));
+    const stopped = new AbortController();
+    const stopping = engine.stop().finally(() => stopped.abort());
     // Receivers that hang are cut at the end of the drain, so its time has to pass.
-    while (!stopped) {
+    while (!stopped.signal.aborted) {
       await runtime.advance(1_000);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }

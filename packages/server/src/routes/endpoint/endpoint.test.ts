@@ -1,5 +1,5 @@
 import { generateKeyPairSync, hash } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startTestServer, type TestServer } from "../../testing/test-server.ts";
 
 let server: TestServer;
@@ -241,6 +241,27 @@ describe("an endpoint", () => {
     await server.message(app);
     expect((await server.call("DELETE", `${url}/${id}`)).status).toBe(404);
     expect(server.posts.length).toBe(before + 2);
+  });
+
+  it("that is disabled while it is being changed stays disabled, and is changed all the same", async () => {
+    const id = await server.endpoint(app);
+    const { endpoints } = server.store;
+    const listAll = endpoints.listAll.bind(endpoints);
+    const reading = vi.spyOn(endpoints, "listAll").mockImplementationOnce(async (appId) => {
+      const [stored] = await listAll(appId);
+      const gone = { disabled: true, disabledReason: "gone", disabledAt: 1 } as const;
+      await endpoints.update({ ...stored!, ...gone }, {});
+      return [stored!];
+    });
+    const patched = await server.call("PATCH", `${url}/${id}`, { body: { description: "new" } });
+    reading.mockRestore();
+    expect(patched.status).toBe(200);
+    expect(patched.json).toMatchObject({ description: "new", disabled: true, disabledReason: "gone" });
+    expect((await listAll(app))[0]).toMatchObject({
+      description: "new",
+      disabled: true,
+      disabledReason: "gone",
+    });
   });
 
   it("changed by many at once keeps every change", async () => {

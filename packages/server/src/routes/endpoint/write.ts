@@ -182,7 +182,8 @@ export function changeEndpoint(
       // Later than the last change even within one millisecond: that is how the store tells changes apart.
       const updatedAt = Math.max(runtime.clock.now(), stored.updatedAt + 1);
       const changed = { ...change(stored), updatedAt };
-      const result = await store.endpoints.update(changed, { ...idempotent, basedOn: stored });
+      const basedOn = { updatedAt: stored.updatedAt, disabled: stored.disabled };
+      const result = await store.endpoints.update(changed, { ...idempotent, basedOn });
       if (result === "stale") continue;
       if (result === "not_found") throw new PosthasteError("not_found");
       if (result === "uid_taken") throw uidTaken();

@@ -18,7 +18,10 @@ export function deliveryStore(
     decodeResult(await writer.call("commit", encodeBatch(batch)), batch);
   return {
     commit: (batch) => commitContained(batch, { commit, onProblem }),
-    findDueLanes: (query) => reader.call("findDueLanes", query),
+    async findDueLanes(query) {
+      const rows = await reader.call("findDueLanes", query);
+      return rows.map(([appId, endpointId, nextAttemptAt]) => ({ appId, endpointId, nextAttemptAt }));
+    },
     async claimDue(request) {
       const rows = await writer.call("claimDue", request);
       return rows.map(toClaimedDelivery);

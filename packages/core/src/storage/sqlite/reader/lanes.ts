@@ -1,7 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { DueLane, LaneKey } from "../../port.ts";
+import type { LaneKey } from "../../port.ts";
 import { DUE_COLUMNS, type DueRow } from "../rows/due.ts";
 import { query } from "../values.ts";
+
+export type DueLaneRow = readonly [appId: string, endpointId: string, nextAttemptAt: number];
 
 /** Due at once is stored as due since ever; people are told since when the message has been there. */
 const SHOWN_TIME = "max(next_attempt_at, (SELECT created_at FROM message WHERE app_id = ?1 AND id = ?2))";
@@ -12,7 +14,7 @@ const FIRST: LaneKey = { appId: "", endpointId: "" };
 export function laneReads(db: DatabaseSync) {
   // A loose scan: each step seeks behind the last entry that the lane before could have, and so to the first
   // of the next lane, however many deliveries a lane has.
-  const nextLane = query<[appId: string, endpointId: string, nextAttemptAt: number]>(
+  const nextLane = query<DueLaneRow>(
     db,
     `SELECT app_id, endpoint_id, next_attempt_at FROM due INDEXED BY due_waiting
      WHERE leased_by IS NULL AND next_attempt_at IS NOT NULL AND (app_id, endpoint_id, next_attempt_at) > (?, ?, ${Number.MAX_SAFE_INTEGER})
@@ -32,15 +34,14 @@ export function laneReads(db: DatabaseSync) {
      ORDER BY endpoint_id`,
   );
   return {
-    findDueLanes({ after, limit }: { after: LaneKey | null; limit: number }): DueLane[] {
-      const lanes: DueLane[] = [];
-      let key: LaneKey = after ?? FIRST;
+    findDueLanes({ after, limit }: { after: LaneKey | null; limit: number }): DueLaneRow[] {
+      const lanes: DueLaneRow[] = [];
+      let { appId, endpointId } = after ?? FIRST;
       while (lanes.length < limit) {
-        const row = nextLane.get(key.appId, key.endpointId);
+        const row = nextLane.get(appId, endpointId);
         if (row === undefined) break;
-        const lane = { appId: row[0], endpointId: row[1], nextAttemptAt: row[2] };
-        lanes.push(lane);
-        key = lane;
+        lanes.push(row);
+        [appId, endpointId] = row;
       }
       return lanes;
     },

@@ -47,7 +47,7 @@ export const USAGE = `npm run bench -- [options]
   --rounds N            rounds of all subjects, interleaved (3)
   --stored N            runs the growth scenario to N stored messages
   --data-dir DIR        where data is kept while it runs (the system's temp folder); an fsync costs what its disk costs
-  --json                one JSON object on stdout, progress on stderr
+  --json                one JSON object on stdout, progress on stderr (npm run --silent leaves out the lines of npm)
   --markdown            the tables as Markdown
 On a machine with more than two cores, "taskset -c 0,1 npm run bench" compares with the published figures.`;
 

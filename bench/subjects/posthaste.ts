@@ -8,7 +8,7 @@ import { freePort } from "./ports.ts";
 import { appUid, type Subject, type SubjectOptions } from "./subject.ts";
 
 const API_KEY = "phk_live_0123456789abcdefghijABCDEFGHIJ01";
-const PROGRAM = fileURLToPath(new URL("../../packages/cli/src/bin.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../../packages/cli/bin/posthaste.js", import.meta.url));
 const DEFAULT_TIMEOUT_SECONDS = 30;
 const READY_MS = 60_000;
 const RECORDED_MS = 10_000;

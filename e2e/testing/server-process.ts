@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const READY_TIMEOUT_MS = 20_000;
 const READY_POLL_MS = 25;
-const BIN = join(import.meta.dirname, "../../packages/cli/src/bin.ts");
+const BIN = join(import.meta.dirname, "../../packages/cli/bin/posthaste.js");
 
 /** A real Posthaste, run with the command a user would type, on a folder of its own. */
 export class ServerProcess {

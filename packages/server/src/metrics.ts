@@ -1,5 +1,5 @@
-import type { Engine, EngineObserver } from "@posthaste/core/engine/engine";
-import type { Store } from "@posthaste/core/storage/port";
+import type { Engine, EngineObserver, EngineSnapshot } from "@posthaste/core/engine/engine";
+import type { Store, StoreStats } from "@posthaste/core/storage/port";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** Seconds; from well below an fsync to a whole attempt deadline. */
@@ -41,37 +41,32 @@ export class Metrics implements EngineObserver {
     collectDefaultMetrics({ register: this.registry, prefix: "posthaste_" });
   }
 
-  /** Adds what is read at the scrape. */
+  /** Adds what is read at the scrape. Each reads for itself: a gauge set by another's reading lags a scrape. */
   watch({ engine, store }: { engine: Engine; store: Store }): void {
-    const inFlight = this.#gauge("posthaste_in_flight", "Attempts in flight");
-    const queued = this.#gauge("posthaste_queued_deliveries", "Deliveries queued in memory");
-    const queuedBytes = this.#gauge("posthaste_queued_bytes", "Bytes of deliveries queued in memory");
-    const commitQueue = this.#gauge("posthaste_commit_queue", "Operations waiting for a commit");
-    const lanes = this.#gauge("posthaste_lanes", "Endpoints with a lane in memory");
-    const brokenLanes = this.#gauge("posthaste_broken_lanes", "Endpoints that are only probed");
-    const due = this.#gauge("posthaste_due_deliveries", "Deliveries still owed");
-    const database = this.#gauge("posthaste_database_bytes", "Size of the database");
-    const wal = this.#gauge("posthaste_wal_bytes", "Size of what is not yet folded into the database");
-    const healthy = new Gauge({
-      name: "posthaste_healthy",
-      help: "1 while events can be accepted",
-      registers: [this.registry],
-      async collect() {
-        this.set((await engine.health()).ok ? 1 : 0);
-        const now = engine.snapshot();
-        inFlight.set(now.inFlight);
-        queued.set(now.queuedDeliveries);
-        queuedBytes.set(now.queuedBytes);
-        commitQueue.set(now.commitQueue);
-        lanes.set(now.lanes);
-        brokenLanes.set(now.brokenLanes);
-        const stats = await store.stats();
-        due.set(stats.dueDeliveries);
-        database.set(stats.databaseBytes);
-        wal.set(stats.walBytes);
-      },
-    });
-    healthy.set(0);
+    const now = (name: string, help: string, read: (state: EngineSnapshot) => number): void =>
+      this.#read(name, help, () => read(engine.snapshot()));
+    now("posthaste_in_flight", "Attempts in flight", ({ inFlight }) => inFlight);
+    now("posthaste_queued_deliveries", "Deliveries queued in memory", (state) => state.queuedDeliveries);
+    now("posthaste_queued_bytes", "Bytes of deliveries in memory", ({ queuedBytes }) => queuedBytes);
+    now("posthaste_commit_queue", "Rows waiting for a commit", ({ commitQueue }) => commitQueue);
+    now("posthaste_lanes", "Endpoints with a lane in memory", ({ lanes }) => lanes);
+    now("posthaste_broken_lanes", "Endpoints that are only probed", ({ brokenLanes }) => brokenLanes);
+    let asking: Promise<StoreStats> | null = null;
+    const stats = (): Promise<StoreStats> => (asking ??= store.stats().finally(() => (asking = null)));
+    this.#read(
+      "posthaste_due_deliveries",
+      "Deliveries still owed",
+      async () => (await stats()).dueDeliveries,
+    );
+    this.#read("posthaste_database_bytes", "Size of the database", async () => (await stats()).databaseBytes);
+    this.#read(
+      "posthaste_wal_bytes",
+      "Size of what is not yet folded into the database",
+      async () => (await stats()).walBytes,
+    );
+    this.#read("posthaste_healthy", "1 while events can be accepted", async () =>
+      (await engine.health()).ok ? 1 : 0,
+    );
   }
 
   messagesAccepted(count: number): void {
@@ -103,8 +98,13 @@ export class Metrics implements EngineObserver {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  #gauge(name: string, help: string): Gauge {
-    return new Gauge({ name, help, registers: [this.registry] });
+  #read(name: string, help: string, read: () => number | Promise<number>): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect: async () => gauge.set(await read()),
+    });
   }
 
   #histogram(name: string, help: string, buckets: readonly number[] = LATENCY_BUCKETS_S): Histogram {

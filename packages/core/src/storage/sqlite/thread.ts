@@ -11,6 +11,12 @@ import {
 /** The worker is a file of its own, with this file's extension: TypeScript here, JavaScript once built. */
 const WORKER = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url);
 
+/**
+ * What a thread keeps of short-lived objects before it cleans up: its work is rows on their way through, so more
+ * would only hold memory that the process is measured by.
+ */
+const YOUNG_GENERATION_MAX_MB = 16;
+
 /** What a thread answers: operations of at most one argument, run one after the other. */
 type Operations<Of> = { readonly [Name in keyof Of]: (argument: never) => unknown } & { close(): void };
 
@@ -40,7 +46,11 @@ export class StoreThread<Of extends Operations<Of>> {
   private constructor(setup: WorkerSetup, { onDeath, module = WORKER }: ThreadOptions) {
     this.#role = setup.role;
     this.#onDeath = onDeath;
-    this.#worker = new Worker(module, { workerData: setup, name: `store-${setup.role}` });
+    this.#worker = new Worker(module, {
+      workerData: setup,
+      name: `store-${setup.role}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MAX_MB },
+    });
     this.#worker.on("message", (response: ThreadResponse) => this.#settle(response));
     this.#worker.on("error", (error) => this.#die(error instanceof Error ? error : new Error(String(error))));
     this.#exited = new Promise((resolve) => {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { start } from "./commands/start.ts";
 
 const USAGE = `posthaste — webhooks at full speed for creator businesses

@@ -1,0 +1,52 @@
+import type { Engine } from "@posthaste/core/engine/engine";
+import type { Store } from "@posthaste/core/storage/port";
+import { expect, test } from "vitest";
+import { Metrics } from "./metrics.ts";
+
+/** Only what metrics read. */
+function watched(): {
+  metrics: Metrics;
+  state: { inFlight: number; due: number; ok: boolean; asked: number };
+} {
+  const state = { inFlight: 0, due: 0, ok: true, asked: 0 };
+  const engine = {
+    snapshot: () => ({ inFlight: state.inFlight }),
+    health: async () => ({ ok: state.ok, reason: "" }),
+  } as unknown as Engine;
+  const store = {
+    stats: async () => {
+      state.asked += 1;
+      return { dueDeliveries: state.due, databaseBytes: 1, walBytes: 2 };
+    },
+  } as unknown as Store;
+  const metrics = new Metrics();
+  metrics.watch({ engine, store });
+  return { metrics, state };
+}
+
+test("a scrape shows the state of that moment, and asks the store once", async () => {
+  const { metrics, state } = watched();
+  Object.assign(state, { inFlight: 7, due: 20_000, ok: false });
+  const text = await metrics.registry.metrics();
+  expect(text).toContain("posthaste_in_flight 7\n");
+  expect(text).toContain("posthaste_due_deliveries 20000\n");
+  expect(text).toContain("posthaste_healthy 0\n");
+  expect(state.asked).toBe(1);
+  state.inFlight = 3;
+  expect(await metrics.registry.metrics()).toContain("posthaste_in_flight 3\n");
+});
+
+test("attempts are counted by outcome and class, never by application or endpoint", async () => {
+  const { metrics } = watched();
+  const attempt = { durationMs: 12, dispatchLatencyMs: 1, errorClass: null };
+  metrics.attemptEnded({ ...attempt, outcome: "success", statusCode: 204 });
+  metrics.attemptEnded({ ...attempt, outcome: "fail", statusCode: 503 });
+  metrics.attemptEnded({ ...attempt, outcome: "fail", statusCode: 0, errorClass: "dns_failed" });
+  metrics.messagesAccepted(5);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('posthaste_attempts_total{outcome="success",class="2xx"} 1');
+  expect(text).toContain('posthaste_attempts_total{outcome="fail",class="5xx"} 1');
+  expect(text).toContain('posthaste_attempts_total{outcome="fail",class="dns_failed"} 1');
+  expect(text).toContain("posthaste_messages_accepted_total 5");
+  expect(text).not.toMatch(/\{[^}]*(app|endpoint)_?id/i);
+});

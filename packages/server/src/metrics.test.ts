@@ -3,6 +3,8 @@ import type { Store } from "@posthaste/core/storage/port";
 import { expect, test } from "vitest";
 import { Metrics } from "./metrics.ts";
 
+const IDLE = { inFlight: 0, queuedDeliveries: 0, queuedBytes: 0, commitQueue: 0, lanes: 0, brokenLanes: 0 };
+
 /** Only what metrics read. */
 function watched(): {
   metrics: Metrics;
@@ -10,7 +12,7 @@ function watched(): {
 } {
   const state = { inFlight: 0, due: 0, ok: true, asked: 0 };
   const engine = {
-    snapshot: () => ({ inFlight: state.inFlight }),
+    snapshot: () => ({ ...IDLE, inFlight: state.inFlight }),
     health: async () => ({ ok: state.ok, reason: "" }),
   } as unknown as Engine;
   const store = {

@@ -2,7 +2,7 @@ import type { StatementSync } from "node:sqlite";
 import type { WriterDatabase } from "./writer-database.ts";
 
 /** Rows that are put into the lists in one round: the more, the more of them share a page. */
-const ROUND_ROWS = 16_384;
+const ROUND_ROWS = 32_768;
 /** Rows of a round that one commit puts into the lists, at least; never fewer than it adds itself. */
 const STEP_ROWS = 512;
 

@@ -67,9 +67,9 @@ export const RAMP_STEP_MS = SECOND_MS;
 /** The longest that one Retry-After holds a whole lane back. */
 export const LANE_HOLD_MAX_MS = 60 * SECOND_MS;
 /** Deliveries one lane keeps in memory; the rest waits in the store. */
-export const LANE_QUEUE_MAX = 256;
+export const LANE_QUEUE_MAX = 128;
 /** Deliveries all lanes keep in memory, and the bytes of their payloads. */
-export const LANES_QUEUE_MAX = 16_384;
+export const LANES_QUEUE_MAX = 8_192;
 export const LANES_BYTES_MAX = 48 * 1_048_576;
 /** One lane gets at most this part of the places that are free, and of the bytes: the last never go to one. */
 export const LANE_SHARE_OF_PLACES = 1 / 64;

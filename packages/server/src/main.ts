@@ -45,6 +45,8 @@ export async function startServer(config: Config, { onFatal }: StartOptions): Pr
   const extraCa = readExtraCa(config.extraCaFile);
   const store = await openSqliteStore({
     directory: config.data,
+    onProblem: (error) =>
+      log.error({ error: error.message }, "one operation cannot be stored; it is left out"),
     onFatal: (error) => {
       log.fatal({ error: error.message }, "the store failed for good; nothing more is accepted");
       onFatal(error);

@@ -9,7 +9,9 @@ test("a failed write, a failed fsync and a broken file are fatal", () => {
   const IOERR_WRITE = 778;
   const IOERR_FSYNC = 1_034;
   const CORRUPT = 11;
-  for (const code of [IOERR_WRITE, IOERR_FSYNC, CORRUPT]) expect(classify(sqliteError(code))).toBe("fatal");
+  const READONLY = 8;
+  for (const code of [IOERR_WRITE, IOERR_FSYNC, CORRUPT, READONLY])
+    expect(classify(sqliteError(code))).toBe("fatal");
 });
 
 test("a full disk and a file held by another program may pass", () => {

@@ -1,27 +1,36 @@
 /** Primary result codes of SQLite (the low byte of an extended code). */
+const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
-const SQLITE_IOERR = 10;
-const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
-const SQLITE_NOTADB = 26;
-
-const UNAVAILABLE: ReadonlySet<number> = new Set([SQLITE_FULL, SQLITE_BUSY]);
-const FATAL: ReadonlySet<number> = new Set([SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB]);
+const SQLITE_TOOBIG = 18;
+const SQLITE_CONSTRAINT = 19;
+const SQLITE_MISMATCH = 20;
+const SQLITE_MISUSE = 21;
+const SQLITE_RANGE = 25;
+/** The statement or its values are at fault, not the database. */
+const BUGS: ReadonlySet<number> = new Set([
+  SQLITE_ERROR,
+  SQLITE_TOOBIG,
+  SQLITE_CONSTRAINT,
+  SQLITE_MISMATCH,
+  SQLITE_MISUSE,
+  SQLITE_RANGE,
+]);
 
 /**
  * What an error means for the store:
  * - `unavailable`: nothing was written, it may work later (disk full, another program holds the file).
- * - `fatal`: after a failed write or fsync nobody knows what is on disk. A later fsync may even report success
- *   for pages that were dropped, so nothing may be acknowledged any more: the process has to start again.
- * - `bug`: anything else.
+ * - `bug`: this operation cannot be done as it was asked for; others can.
+ * - `fatal`: anything else SQLite says, a failed write or fsync first of all. Nobody knows then what is on
+ *   disk, and a later fsync may even report success for pages that were dropped, so nothing may be
+ *   acknowledged any more: the process has to start again.
  */
-export type FailureKind = "unavailable" | "fatal" | "bug";
+export type FailureKind = "unavailable" | "bug" | "fatal";
 
 export function classify(error: unknown): FailureKind {
   const code = primaryCode(error);
-  if (code === null) return "bug";
-  if (UNAVAILABLE.has(code)) return "unavailable";
-  return FATAL.has(code) ? "fatal" : "bug";
+  if (code === null || BUGS.has(code)) return "bug";
+  return code === SQLITE_FULL || code === SQLITE_BUSY ? "unavailable" : "fatal";
 }
 
 export function isFull(error: unknown): boolean {

@@ -103,6 +103,17 @@ export function commitSuite(makeStore: MakeStore): void {
     ]);
   });
 
+  test("a key of an application that is gone counts as new, once", async () => {
+    const scene = await setup();
+    const idempotency = scene.claim("k");
+    const other = await scene.addApplication();
+    await scene.accept({ idempotency, appId: other.id });
+    const renewed = await scene.accept({ idempotency });
+    expect(await scene.acceptAll([scene.accepted({ idempotency })])).toEqual([
+      { kind: "replayed", message: renewed },
+    ]);
+  });
+
   test("a key remembered for a control-plane answer does not answer for a message", async () => {
     const scene = await setup();
     await scene.store.applications.insert(scene.newApplication(), { idempotency: scene.answer("k") });

@@ -229,7 +229,12 @@ function longListSuite(setup: () => Promise<Scene>): void {
         scene.accepted({ leased: true, tags: [`n${(made + index) % 1_500}`] }),
       );
       await scene.acceptAll(accepted);
-      const settled = accepted.map(({ message }) => scene.settled(scene.delivery(message)));
+      const settled = accepted.map(({ message }, index) => {
+        const delivery = scene.delivery(message);
+        const failed = { status: "fail", statusCode: 503 } as const;
+        const attempt = scene.newAttempt(delivery, (made + index) % 1_500 === 7 ? failed : {});
+        return scene.settled(delivery, { attempt });
+      });
       await scene.settle(...settled);
       messages.push(...accepted.map(({ message }) => message));
       attempts.push(...settled.map(({ attempt }) => attempt!));
@@ -269,6 +274,14 @@ function longListSuite(setup: () => Promise<Scene>): void {
         );
         expect(await lists[kind]({ limit: 2, after: null, order }, "n7")).toHaveLength(2);
         expect(await lists[kind]({ limit: 2, after: null, order }, "none")).toEqual([]);
+        if (kind === "messages") continue;
+        const outcomes: Partial<AttemptQuery>[] = [{ status: "fail" }, { statusCodeClass: 500 }];
+        for (const outcome of outcomes) {
+          const page = { limit: 50, after: null, order };
+          expect(await attemptIds(scene, { endpointId, page, ...outcome })).toEqual(
+            order === "ascending" ? tagged : tagged.toReversed(),
+          );
+        }
       }
     }
   });

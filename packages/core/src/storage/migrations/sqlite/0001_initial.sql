@@ -131,8 +131,12 @@ CREATE TABLE attempt_list (
   endpoint_id TEXT NOT NULL,
   id TEXT NOT NULL,
   seq INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  status_code INTEGER NOT NULL,
   PRIMARY KEY (app_id, endpoint_id, id)
 ) STRICT, WITHOUT ROWID;
+-- What did not succeed (status 0 is success) is asked for most, and rare.
+CREATE INDEX attempt_list_unsuccessful ON attempt_list (app_id, endpoint_id, id) WHERE status <> 0;
 
 -- One row.
 CREATE TABLE listed (seq INTEGER NOT NULL) STRICT;

@@ -20,6 +20,7 @@ import {
 const WITH_BODY = ATTEMPT_COLUMNS.replaceAll(/\w+/g, "attempt.$&");
 const WITHOUT_BODY = WITH_BODY.replace("attempt.response_body", "''");
 const STATUS_CODE_CLASS_SIZE = 100;
+const SUCCESS_CLASS = 200;
 
 /** An attempt, and its message when asked for (null when that is gone). */
 export type AttemptListRow = readonly [attempt: AttemptRow, message: MessageRow | null];
@@ -45,10 +46,14 @@ function attemptList(db: DatabaseSync): (request: AttemptQuery & Stepped) => Ste
     `SELECT ${MESSAGE_COLUMNS} FROM message WHERE app_id = ? AND id = ?`,
   );
   return (request) => {
-    const { appId, page, messageId, endpointId } = request;
-    const filter = attemptFilter(request);
+    const { appId, page, messageId } = request;
+    const filter = messageFilter(request, "message.");
+    const join =
+      filter.sql === ""
+        ? ""
+        : "CROSS JOIN message ON message.app_id = attempt.app_id AND message.id = attempt.message_id";
     const row = rows.get(
-      `SELECT ${request.withBody ? WITH_BODY : WITHOUT_BODY} FROM attempt${filter.join}
+      `SELECT ${request.withBody ? WITH_BODY : WITHOUT_BODY} FROM attempt ${join}
        WHERE attempt.seq = ? AND attempt.app_id = ?${filter.sql}`,
     );
     return runStep<AttemptListRow>({
@@ -56,10 +61,7 @@ function attemptList(db: DatabaseSync): (request: AttemptQuery & Stepped) => Ste
       range: idRange(request, ID_PREFIX.attempt),
       filtered: filter.sql !== "",
       mayBeUnlisted: request.unlisted && messageId === undefined,
-      source:
-        messageId === undefined
-          ? ofEndpoint({ appId, endpointId: endpointId ?? "", order: page.order })
-          : ofMessage({ appId, messageId, order: page.order }),
+      source: messageId === undefined ? ofEndpoint(request) : ofMessage(request, messageId),
       read([, seq]) {
         const attempt = row.get(seq, appId, ...filter.params);
         if (attempt === undefined) return null;
@@ -69,61 +71,69 @@ function attemptList(db: DatabaseSync): (request: AttemptQuery & Stepped) => Ste
   };
 }
 
-function endpointEntries(db: DatabaseSync) {
+function endpointEntries(db: DatabaseSync): (request: AttemptQuery) => EntrySource {
   const statements = new StatementCache<Entry>(db);
-  const unlisted = query<Entry>(
-    db,
-    `SELECT id, seq FROM attempt NOT INDEXED
-     WHERE seq > (SELECT seq FROM listed) AND app_id = ? AND endpoint_id = ? AND id >= ? AND id < ?`,
-  );
-  return (of: { appId: string; endpointId: string; order: Page["order"] }): EntrySource => ({
-    listed: ({ from, until }, limit) =>
-      statements
-        .get(
-          `SELECT id, seq FROM attempt_list WHERE app_id = ? AND endpoint_id = ? AND id >= ? AND id < ?
-           ORDER BY id ${of.order === "ascending" ? "ASC" : "DESC"} LIMIT ?`,
-        )
-        .all(of.appId, of.endpointId, from, until, limit),
-    unlisted: ({ from, until }) => unlisted.all(of.appId, of.endpointId, from, until),
-  });
+  return ({ appId, endpointId = "", page, ...request }) => {
+    const filter = outcomeFilter(request);
+    const index = succeeds(request) ? "" : "INDEXED BY attempt_list_unsuccessful";
+    const where = `app_id = ? AND endpoint_id = ? AND id >= ? AND id < ?${filter.sql}`;
+    const listed = statements.get(
+      `SELECT id, seq FROM attempt_list ${index} WHERE ${where} ORDER BY id ${direction(page)} LIMIT ?`,
+    );
+    const unlisted = statements.get(
+      `SELECT id, seq FROM attempt NOT INDEXED WHERE seq > (SELECT seq FROM listed) AND ${where}`,
+    );
+    return {
+      listed: ({ from, until }, limit) => listed.all(appId, endpointId, from, until, ...filter.params, limit),
+      unlisted: ({ from, until }) => unlisted.all(appId, endpointId, from, until, ...filter.params),
+    };
+  };
 }
 
-/** The attempts of a message have an index, which is never behind. */
-function messageEntries(db: DatabaseSync) {
+/** The attempts of a message have an index of their own, which is never behind. */
+function messageEntries(db: DatabaseSync): (request: AttemptQuery, messageId: string) => EntrySource {
   const statements = new StatementCache<Entry>(db);
-  return (of: { appId: string; messageId: string; order: Page["order"] }): EntrySource => ({
-    listed: ({ from, until }, limit) =>
-      statements
-        .get(
-          `SELECT id, seq FROM attempt INDEXED BY attempt_message
-           WHERE app_id = ? AND message_id = ? AND id >= ? AND id < ?
-           ORDER BY id ${of.order === "ascending" ? "ASC" : "DESC"} LIMIT ?`,
-        )
-        .all(of.appId, of.messageId, from, until, limit),
-    unlisted: () => [],
-  });
+  return ({ appId, endpointId, page, ...request }, messageId) => {
+    const filter = outcomeFilter(request);
+    const ofEndpoint = endpointId === undefined ? "" : " AND endpoint_id = ?";
+    const params = endpointId === undefined ? filter.params : [endpointId, ...filter.params];
+    const listed = statements.get(
+      `SELECT id, seq FROM attempt INDEXED BY attempt_message
+       WHERE app_id = ? AND message_id = ? AND id >= ? AND id < ?${ofEndpoint}${filter.sql}
+       ORDER BY id ${direction(page)} LIMIT ?`,
+    );
+    return {
+      listed: ({ from, until }, limit) => listed.all(appId, messageId, from, until, ...params, limit),
+      unlisted: () => [],
+    };
+  };
 }
 
-function attemptFilter(request: AttemptQuery): Filter & { readonly join: string } {
-  const ofMessage = messageFilter(request, "message.");
+function outcomeFilter({
+  status,
+  statusCodeClass,
+}: Pick<AttemptQuery, "status" | "statusCodeClass">): Filter {
   let sql = "";
   const params: SqlValue[] = [];
-  if (request.messageId !== undefined && request.endpointId !== undefined) {
-    sql += " AND attempt.endpoint_id = ?";
-    params.push(request.endpointId);
+  if (status !== undefined) {
+    // Written out for those that did not succeed: the planner has to see that their index applies.
+    sql += status === "success" ? " AND status = ?" : " AND status <> 0 AND status = ?";
+    params.push(statusCodeOf(status));
   }
-  if (request.status !== undefined) {
-    sql += " AND attempt.status = ?";
-    params.push(statusCodeOf(request.status));
+  if (statusCodeClass !== undefined) {
+    if (statusCodeClass !== SUCCESS_CLASS) sql += " AND status <> 0";
+    sql += " AND status_code >= ? AND status_code < ?";
+    params.push(statusCodeClass, statusCodeClass + STATUS_CODE_CLASS_SIZE);
   }
-  if (request.statusCodeClass !== undefined) {
-    sql += " AND attempt.status_code >= ? AND attempt.status_code < ?";
-    params.push(request.statusCodeClass, request.statusCodeClass + STATUS_CODE_CLASS_SIZE);
-  }
-  const join = " CROSS JOIN message ON message.app_id = attempt.app_id AND message.id = attempt.message_id";
-  return {
-    sql: sql + ofMessage.sql,
-    params: [...params, ...ofMessage.params],
-    join: ofMessage.sql === "" ? "" : join,
-  };
+  return { sql, params };
+}
+
+/** Whether attempts that succeeded are (also) asked for. A status code outside 2xx never is a success. */
+function succeeds({ status, statusCodeClass }: Pick<AttemptQuery, "status" | "statusCodeClass">): boolean {
+  if (statusCodeClass !== undefined && statusCodeClass !== SUCCESS_CLASS) return false;
+  return status === undefined || status === "success";
+}
+
+function direction({ order }: Page): "ASC" | "DESC" {
+  return order === "ascending" ? "ASC" : "DESC";
 }

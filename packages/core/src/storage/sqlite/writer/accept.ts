@@ -91,12 +91,15 @@ export class AcceptWriter {
 
   /** What a key that was used before answers; null for a new one. */
   #answerOf(claim: Claim, { appId, replayed }: { appId: string; replayed: MessageRow[] }): number | null {
-    const stored = this.#idempotency.find(claim.scope, claim.createdAt);
+    let message: MessageRow | undefined;
+    const stored = this.#idempotency.find(claim.scope, claim.createdAt, ({ bodyHash, messageId }) => {
+      if (messageId === null || bodyHash !== claim.bodyHash) return true;
+      // A message that is gone (with its application, whose uid another one has now) answers nothing.
+      message = this.#findMessage.get(appId, messageId);
+      return message !== undefined;
+    });
     if (stored === null) return null;
-    if (stored.messageId === null || stored.bodyHash !== claim.bodyHash) return ACCEPT.idempotency_key;
-    const message = this.#findMessage.get(appId, stored.messageId);
-    // Retention shorter than the key's life: the first message is gone, so this one is new.
-    if (message === undefined) return null;
+    if (message === undefined) return ACCEPT.idempotency_key;
     replayed.push(message);
     return ACCEPT.replayed;
   }

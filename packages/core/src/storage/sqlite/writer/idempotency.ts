@@ -67,14 +67,15 @@ export class Idempotency {
     });
   }
 
-  /** The claim or answer of this key that has not expired. */
-  find(scope: string, now: number): StoredKey | null {
+  /** The claim or answer of this key that has not expired, and that `counts`. */
+  find(scope: string, now: number, counts: (key: StoredKey) => boolean = () => true): StoredKey | null {
     return this.#index.find(scope, (seq) => {
       const row = this.#read.get(seq);
       if (row === undefined) return null;
       const [rowScope, bodyHash, createdAt, messageId, statusCode, body] = row;
       if (rowScope !== scope || createdAt <= now - IDEMPOTENCY_TTL_MS) return null;
-      return { bodyHash, createdAt, messageId, statusCode, body };
+      const key = { bodyHash, createdAt, messageId, statusCode, body };
+      return counts(key) ? key : null;
     });
   }
 

@@ -1,8 +1,13 @@
 import type { StatementSync } from "node:sqlite";
+import type { Query } from "../values.ts";
 import type { WriterDatabase } from "./writer-database.ts";
 
 /** Rows that are put into the lists in one round: the more, the more of them share a page. */
-const ROUND_ROWS = 32_768;
+const ROUND_ROWS_MIN = 8_192;
+const ROUND_ROWS_MAX = 32_768;
+/** Rounds grow while a list gets fewer of their messages than this, and shrink when it gets more than that. */
+const ROWS_PER_LIST_MIN = 12;
+const ROWS_PER_LIST_MAX = 48;
 /** Rows of a round that one commit puts into the lists, at least; never fewer than it adds itself. */
 const STEP_ROWS = 512;
 
@@ -10,8 +15,12 @@ const STEP_ROWS = 512;
 interface Round {
   /** The last row of the history that belongs to it. */
   readonly upTo: number;
-  readonly rows: number;
+  readonly messages: number;
+  /** Null: the attempts have not been gathered yet. */
+  rows: number | null;
   done: number;
+  /** Lists that got messages; one that was met in two steps counts twice. */
+  lists: number;
 }
 
 /**
@@ -28,37 +37,43 @@ export class ListIndex {
   readonly #gatherAttempts: StatementSync;
   readonly #listMessages: StatementSync;
   readonly #listAttempts: StatementSync;
+  readonly #countLists: Query<[lists: number]>;
   readonly #endRound: StatementSync;
   readonly #saveListed: StatementSync;
   #lastSeq = 0;
   #listedSeq = 0;
   /** `lastSeq` at the end of the last step. */
   #steppedSeq = 0;
+  #roundRows = ROUND_ROWS_MIN;
   #round: Round | null = null;
 
   constructor(database: WriterDatabase) {
     this.#database = database;
     database.db.exec(
       `CREATE TEMP TABLE round (
-         place INTEGER PRIMARY KEY, app_id TEXT, endpoint_id TEXT, id TEXT, seq INTEGER
+         place INTEGER PRIMARY KEY, app_id TEXT, endpoint_id TEXT, id TEXT, seq INTEGER,
+         status INTEGER, status_code INTEGER
        )`,
     );
     this.#gatherMessages = database.prepare(
-      `INSERT INTO round (app_id, endpoint_id, id, seq)
-       SELECT app_id, NULL, id, seq FROM message WHERE seq > ? AND seq <= ? ORDER BY app_id, id`,
+      `INSERT INTO round (app_id, id, seq)
+       SELECT app_id, id, seq FROM message WHERE seq > ? AND seq <= ? ORDER BY app_id, id`,
     );
     this.#gatherAttempts = database.prepare(
-      `INSERT INTO round (app_id, endpoint_id, id, seq)
-       SELECT app_id, endpoint_id, id, seq FROM attempt WHERE seq > ? AND seq <= ?
+      `INSERT INTO round (app_id, endpoint_id, id, seq, status, status_code)
+       SELECT app_id, endpoint_id, id, seq, status, status_code FROM attempt WHERE seq > ? AND seq <= ?
        ORDER BY app_id, endpoint_id, id`,
     );
     this.#listMessages = database.prepare(
       `INSERT OR IGNORE INTO message_list (app_id, id, seq)
-       SELECT app_id, id, seq FROM round WHERE place > ? AND place <= ? AND endpoint_id IS NULL`,
+       SELECT app_id, id, seq FROM round WHERE place > ? AND place <= ?`,
     );
     this.#listAttempts = database.prepare(
-      `INSERT OR IGNORE INTO attempt_list (app_id, endpoint_id, id, seq)
-       SELECT app_id, endpoint_id, id, seq FROM round WHERE place > ? AND place <= ? AND endpoint_id IS NOT NULL`,
+      `INSERT OR IGNORE INTO attempt_list (app_id, endpoint_id, id, seq, status, status_code)
+       SELECT app_id, endpoint_id, id, seq, status, status_code FROM round WHERE place > ? AND place <= ?`,
+    );
+    this.#countLists = database.query(
+      "SELECT count(DISTINCT app_id) FROM round WHERE place > ? AND place <= ?",
     );
     this.#endRound = database.prepare("DELETE FROM round");
     this.#saveListed = database.prepare("UPDATE listed SET seq = ?");
@@ -80,35 +95,50 @@ export class ListIndex {
   step(): void {
     const added = this.#lastSeq - this.#steppedSeq;
     this.#steppedSeq = this.#lastSeq;
-    if (this.#round !== null) this.#list(this.#round, Math.max(STEP_ROWS, added));
-    else if (this.#lastSeq - this.#listedSeq >= ROUND_ROWS) this.#begin();
+    if (this.#round !== null) this.#goOn(this.#round, Math.max(STEP_ROWS, added));
+    else if (this.#lastSeq - this.#listedSeq >= this.#roundRows) this.#begin();
   }
 
   /** Lists everything. Part of a transaction. */
   fill(): void {
-    if (this.#round !== null) this.#list(this.#round, this.#round.rows);
-    const round = this.#begin();
-    this.#list(round, round.rows);
+    while (this.isBehind) this.#goOn(this.#round ?? this.#begin(), ROUND_ROWS_MAX);
   }
 
+  /** The sorting is the longest part, so messages and attempts are gathered by two different commits. */
   #begin(): Round {
-    const range = [this.#listedSeq, this.#lastSeq] as const;
-    const messages = Number(this.#gatherMessages.run(...range).changes);
-    const attempts = Number(this.#gatherAttempts.run(...range).changes);
-    this.#round = { upTo: this.#lastSeq, rows: messages + attempts, done: 0 };
+    const upTo = this.#lastSeq;
+    const messages = Number(this.#gatherMessages.run(this.#listedSeq, upTo).changes);
+    this.#round = { upTo, messages, rows: null, done: 0, lists: 0 };
     return this.#round;
   }
 
-  #list(round: Round, rows: number): void {
-    const range = [round.done, round.done + rows] as const;
-    this.#listMessages.run(...range);
-    this.#listAttempts.run(...range);
-    round.done += rows;
-    if (round.done < round.rows) return;
+  #goOn(round: Round, rows: number): void {
+    if (round.rows === null) {
+      const attempts = Number(this.#gatherAttempts.run(this.#listedSeq, round.upTo).changes);
+      round.rows = round.messages + attempts;
+      return;
+    }
+    const { messages, done } = round;
+    round.done = Math.min(done + rows, round.rows);
+    if (done < messages) {
+      const range = [done, Math.min(round.done, messages)] as const;
+      this.#listMessages.run(...range);
+      round.lists += this.#countLists.get(...range)?.[0] ?? 0;
+    }
+    if (round.done > messages) this.#listAttempts.run(Math.max(done, messages), round.done);
+    if (round.done === round.rows) this.#end(round);
+  }
+
+  #end({ upTo, messages, lists }: Round): void {
     this.#endRound.run();
-    this.#saveListed.run(round.upTo);
-    this.#listedSeq = round.upTo;
+    this.#saveListed.run(upTo);
+    this.#listedSeq = upTo;
     this.#round = null;
+    if (messages < ROWS_PER_LIST_MIN * lists) {
+      this.#roundRows = Math.min(ROUND_ROWS_MAX, this.#roundRows * 2);
+    } else if (messages > ROWS_PER_LIST_MAX * lists) {
+      this.#roundRows = Math.max(ROUND_ROWS_MIN, this.#roundRows / 2);
+    }
   }
 
   /** At the start, and after a rollback: whatever the database says. */

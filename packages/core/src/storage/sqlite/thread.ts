@@ -15,7 +15,7 @@ const WORKER = new URL(`./worker${import.meta.url.slice(import.meta.url.lastInde
  * What a thread keeps of short-lived objects before it cleans up: its work is rows on their way through, so more
  * would only hold memory that the process is measured by.
  */
-const YOUNG_GENERATION_MAX_MB = 16;
+const YOUNG_GENERATION_MAX_MB = 8;
 
 /** What a thread answers: operations of at most one argument, run one after the other. */
 type Operations<Of> = { readonly [Name in keyof Of]: (argument: never) => unknown } & { close(): void };

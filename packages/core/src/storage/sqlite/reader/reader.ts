@@ -6,7 +6,7 @@ import { laneReads } from "./lanes.ts";
 import { messageReads } from "./messages.ts";
 import { prunableReads } from "./prunable.ts";
 
-const CACHE_KIB = 16_384;
+const CACHE_KIB = 8_192;
 
 /** What the reading thread answers. Its connection cannot write. */
 export function createReader(files: WorkerFiles) {

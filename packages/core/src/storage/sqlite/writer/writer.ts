@@ -20,7 +20,7 @@ import { SettleWriter } from "./settle.ts";
 import { Space } from "./space.ts";
 import { WriterDatabase } from "./writer-database.ts";
 
-const CACHE_KIB = 32_768;
+const CACHE_KIB = 24_576;
 
 /** What the writing thread answers: every write, one transaction each. */
 export function createWriter(files: WorkerFiles) {

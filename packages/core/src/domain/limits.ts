@@ -112,8 +112,9 @@ export const COMMIT_BATCH_MAX = 512;
 export const COMMIT_QUEUE_MAX = 20_000;
 export const CLAIM_BATCH_MAX = 512;
 export const CLAIM_LANES_MAX = 1_000;
-/** Payload bytes of one claim. */
+/** Payload bytes of one claim: the most, and what it may take when memory is full (one of the largest payloads). */
 export const CLAIM_BYTES_MAX = 8 * 1_048_576;
+export const CLAIM_BYTES_MIN = 1_048_576;
 /** How often due retries are looked for, and the least pause between two looks. */
 export const CLAIM_INTERVAL_MS = 200;
 export const CLAIM_PAUSE_MS = 5;

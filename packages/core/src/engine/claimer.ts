@@ -1,6 +1,7 @@
 import {
   CLAIM_BATCH_MAX,
   CLAIM_BYTES_MAX,
+  CLAIM_BYTES_MIN,
   CLAIM_INTERVAL_MS,
   CLAIM_LANES_MAX,
   CLAIM_PAUSE_MS,
@@ -130,10 +131,12 @@ export class Claimer {
     let claimed = 0;
     for (let at = 0; at < wanted.length && !signal.aborted;) {
       const { deliveries, bytes } = this.#dispatcher.scheduler.free;
-      if (deliveries === 0 || bytes === 0) break;
+      if (deliveries === 0) break;
       const lanes = fitting(wanted.slice(at), Math.min(CLAIM_BATCH_MAX, deliveries));
       at += lanes.length;
-      claimed += await this.#claim(lanes, Math.min(CLAIM_BYTES_MAX, bytes));
+      // Never nothing: large payloads that hang must not keep a lane that holds nothing from its turn.
+      const bytesMax = Math.max(CLAIM_BYTES_MIN, Math.min(CLAIM_BYTES_MAX, bytes));
+      claimed += await this.#claim(lanes, bytesMax);
     }
     return claimed;
   }

@@ -231,6 +231,22 @@ test("endpoints that hang with large payloads do not take the last bytes of memo
   expect(harness.engine.snapshot().queuedBytes).toBeLessThan(LANES_BYTES_MAX);
 });
 
+test("large payloads that hang in flight do not keep others from being claimed", async () => {
+  const harness = await engineHarness();
+  for (let name = 0; name < 60; name++) {
+    await harness.addEndpoint({ eventTypes: ["big"], url: `https://example.com/hanging/${name}` });
+  }
+  const healthy = await harness.addEndpoint({ eventTypes: ["small"] });
+  harness.answer = (post) => (post.url === healthy.url ? 204 : new Promise<number>(() => {}));
+  const payload = JSON.stringify({ filler: "x".repeat(1_000_000) });
+  for (let count = 0; count < 3; count++) await harness.send({ eventType: "big", payload });
+  await harness.pass(2_000);
+  expect(harness.engine.snapshot().queuedBytes).toBeGreaterThan(LANES_BYTES_MAX);
+  await harness.accept(Array.from({ length: 60 }, () => ({ eventType: "small" })));
+  for (let round = 0; round < 40; round++) await harness.pass(250);
+  expect(harness.posts.filter(({ url }) => url === healthy.url)).toHaveLength(60);
+});
+
 test("a run of failures that ended while an attempt hung does not disable the endpoint", async () => {
   const harness = await engineHarness({ retryScheduleMs: [1_000] });
   const endpoint = await harness.addEndpoint({ failingSince: START_MS - 6 * DAY_MS });

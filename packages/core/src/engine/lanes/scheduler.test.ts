@@ -9,11 +9,10 @@ import {
   LANE_QUEUE_MAX,
 } from "../../domain/limits.ts";
 import { fakeRuntime, type FakeRuntime } from "../../runtime/testing/fake-runtime.ts";
+import { newEndpoint } from "../testing/new-endpoint.ts";
 import type { Lane, QueuedDelivery } from "./lane.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SlotKind } from "./slots.ts";
-
-const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 
 interface Started {
   readonly lane: Lane;
@@ -44,7 +43,7 @@ function setup(): {
     scheduler,
     started,
     lane: (name, appId = "app_a", changes = {}, app = {}) =>
-      scheduler.laneOf(application(appId, app), endpoint(name, appId, changes)),
+      scheduler.laneOf(application(appId, app), newEndpoint(name, appId, changes)),
     fill(lane, count, bytes = 600) {
       for (let index = 0; index < count; index++) {
         const messageId = `msg_${String(messages++).padStart(6, "0")}`;
@@ -66,32 +65,6 @@ function setup(): {
 function application(id: string, changes: Partial<Application>): Application {
   const base = { environmentId: "env_1", uid: null, name: id, throttleRate: null, metadata: {} };
   return { id, ...base, createdAt: 0, updatedAt: 0, ...changes };
-}
-
-function endpoint(id: string, appId: string, changes: Partial<Endpoint>): Endpoint {
-  return {
-    id,
-    appId,
-    uid: null,
-    url: "https://example.com/",
-    description: "",
-    throttleRate: null,
-    eventTypes: null,
-    channels: null,
-    disabled: false,
-    disabledReason: null,
-    disabledAt: null,
-    failingSince: null,
-    secrets: [{ key: SECRET, expiresAt: null }],
-    headers: {},
-    metadata: {},
-    fifo: false,
-    timeoutMs: null,
-    retryScheduleMs: null,
-    createdAt: 0,
-    updatedAt: 0,
-    ...changes,
-  };
 }
 
 test("a hanging endpoint holds a few slots and delays no other", async () => {
@@ -225,7 +198,9 @@ test("a lane whose endpoint is disabled starts nothing and gives its queue back"
   const { runtime, scheduler, started, lane, fill } = setup();
   const one = lane("one");
   fill(one, 3);
-  const evicted = scheduler.update(application("app_a", {}), [endpoint("one", "app_a", { disabled: true })]);
+  const evicted = scheduler.update(application("app_a", {}), [
+    newEndpoint("one", "app_a", { disabled: true }),
+  ]);
   await runtime.advance(10);
   expect(evicted).toHaveLength(3);
   expect(started).toHaveLength(0);

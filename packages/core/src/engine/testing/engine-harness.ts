@@ -8,12 +8,11 @@ import type { Egress, EgressOutcome, EgressRequest } from "../../egress/egress.t
 import { type FakeRuntime, fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
 import { openSqliteStore } from "../../storage/sqlite/open.ts";
 import type { AttemptWithMessage, DeliveryStore, Store } from "../../storage/port.ts";
+import { newEndpoint, START_MS } from "./new-endpoint.ts";
 import { createEngine } from "../create-engine.ts";
 import type { AcceptOutcome, Engine, NewMessage } from "../engine.ts";
 
-export const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
-/** 2026-09-21; a whole second, so that timestamps in headers are easy to read. */
-export const START_MS = 1_790_000_000_000;
+export { SECRET, START_MS } from "./new-endpoint.ts";
 
 /** What a scripted receiver answers: a status code, no answer, or an answer that comes when it is told to. */
 export type Answer = number | "timeout" | Promise<number> | { status: number; headers: [string, string][] };
@@ -259,30 +258,4 @@ async function outcomeOf(answer: Answer, signal: AbortSignal | undefined): Promi
   const { status, headers } = typeof answer === "number" ? { status: answer, headers: [] } : answer;
   const body = Buffer.from(`answered ${status}`);
   return { kind: "response", statusCode: status, headers, body, truncated: false, timings };
-}
-
-function newEndpoint(id: string, appId: string, changes: Partial<Endpoint>): Endpoint {
-  return {
-    id,
-    appId,
-    uid: null,
-    url: "https://example.com/hook",
-    description: "",
-    throttleRate: null,
-    eventTypes: null,
-    channels: null,
-    disabled: false,
-    disabledReason: null,
-    disabledAt: null,
-    failingSince: null,
-    secrets: [{ key: SECRET, expiresAt: null }],
-    headers: {},
-    metadata: {},
-    fifo: false,
-    timeoutMs: null,
-    retryScheduleMs: null,
-    createdAt: START_MS,
-    updatedAt: START_MS,
-    ...changes,
-  };
 }

@@ -57,7 +57,9 @@ module.exports = {
     coreMayImport("domain", []),
     coreMayImport("runtime", ["domain"]),
     coreMayImport("storage/port", ["domain"]),
-    coreMayImport("storage/sqlite", ["domain", "storage/port", "storage/migrations"]),
+    coreMayImport("storage/sqlite", ["domain", "storage/port", "storage/codes", "storage/migrations"]),
+    coreMayImport("storage/postgres", ["domain", "storage/port", "storage/codes", "storage/migrations"]),
+    coreMayImport("storage/codes", ["domain"]),
     coreMayImport("egress", ["domain", "runtime"]),
     coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
     {

@@ -2,12 +2,13 @@ import { hash } from "node:crypto";
 import { invalidField, PosthasteError } from "@posthaste/core/domain/errors";
 import { IDEMPOTENCY_KEY_MAX_CHARS } from "@posthaste/core/domain/limits";
 import type { Clock } from "@posthaste/core/runtime/runtime";
-import type { EnvironmentStore, Idempotent } from "@posthaste/core/storage/port";
+import { AlreadyAnswered, type EnvironmentStore, type Idempotent } from "@posthaste/core/storage/port";
 import type { Answer } from "./answer.ts";
 import { IDEMPOTENT_IN_FLIGHT_MAX } from "./http-limits.ts";
 
 /** What an Idempotency-Key stands for: both SHA-256, base64. */
 export interface KeyedRequest {
+  readonly environmentId: string;
   /** Of environment, method, path and key. */
   readonly scope: string;
   /** Of query and body. */
@@ -35,6 +36,7 @@ export function keyedRequest(request: {
   // No part can hold a line break, so no two requests share one text.
   const scope = `${request.environmentId}\n${request.method}\n${path}\n${key}`;
   return {
+    environmentId: request.environmentId,
     scope: hash("sha256", scope, "base64"),
     bodyHash: hash("sha256", `${query}\n${request.bodyText}`, "base64"),
   };
@@ -78,17 +80,26 @@ export class AnswerMemory {
     return answer;
   }
 
-  async #answer(
-    { scope, bodyHash }: KeyedRequest,
-    work: (remember: Remember) => Promise<Answer>,
-  ): Promise<Answer> {
+  async #answer(request: KeyedRequest, work: (remember: Remember) => Promise<Answer>): Promise<Answer> {
     const createdAt = this.#clock.now();
-    const known = await this.#store.findAnswer({ scope, now: createdAt });
-    if (known === null) {
-      return work(({ status, text }) => ({
-        idempotency: { scope, bodyHash, createdAt, statusCode: status, body: text },
+    const known = await this.#recall(request, createdAt);
+    if (known !== null) return known;
+    const { environmentId, scope, bodyHash } = request;
+    try {
+      return await work(({ status, text }) => ({
+        idempotency: { environmentId, scope, bodyHash, createdAt, statusCode: status, body: text },
       }));
+    } catch (error) {
+      // Another node was faster, and nothing of this request was written.
+      const theirs = error instanceof AlreadyAnswered ? await this.#recall(request, createdAt) : null;
+      if (theirs === null) throw error;
+      return theirs;
     }
+  }
+
+  async #recall({ environmentId, scope, bodyHash }: KeyedRequest, now: number): Promise<Answer | null> {
+    const known = await this.#store.findAnswer({ environmentId, scope, now });
+    if (known === null) return null;
     if (known.bodyHash !== bodyHash) throw conflict();
     return { status: known.statusCode, text: known.body };
   }

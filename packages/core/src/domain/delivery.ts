@@ -12,6 +12,11 @@ export interface DueDelivery extends DeliveryKey {
   readonly trigger: Trigger;
   /** A resend of a delivery that had ended: one attempt, no retries. */
   readonly once: boolean;
+  /**
+   * Its place among the deliveries of a FIFO endpoint where ids alone do not tell it (several processes make
+   * them); smaller goes first, equal ones by message id. 0 everywhere else. Given by the store, handed back to it.
+   */
+  readonly order: number;
 }
 
 /** `scheduled`: the first attempt and automatic retries. `manual`: a person asked for it. */

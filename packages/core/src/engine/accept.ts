@@ -106,7 +106,7 @@ export class Acceptor {
       if (!wants(endpoint, message)) continue;
       const lane = this.#dispatcher.scheduler.laneOf(application, endpoint);
       const leased = this.#dispatcher.scheduler.reserve(lane, bytes);
-      deliveries.push({ endpointId: endpoint.id, leased });
+      deliveries.push({ endpointId: endpoint.id, leased, fifo: endpoint.fifo });
       if (leased) reserved.push(lane);
       else {
         lane.spill();
@@ -154,7 +154,7 @@ export class Acceptor {
     const { appId, id: messageId, eventType, payload } = accepted.message;
     for (const lane of reserved) {
       const key = { appId, endpointId: lane.endpoint.id, messageId };
-      const delivery = { ...key, attempts: 0, trigger: "scheduled" as const, once: false };
+      const delivery = { ...key, attempts: 0, trigger: "scheduled" as const, once: false, order: 0 };
       this.#enqueue(lane, { delivery, eventType, payload, bytes, committedAt });
     }
     for (const lane of spilled) lane.spilling -= 1;

@@ -24,6 +24,11 @@ export interface Store {
   readonly endpoints: EndpointStore;
   readonly eventTypes: EventTypeStore;
   readonly history: HistoryStore;
+  /**
+   * What several processes on one store have to know of each other. Null: one process at a time uses the store,
+   * so every lease that is not its own is of a process that is gone.
+   */
+  readonly cluster: ClusterStore | null;
   /** Whether a commit would go through now. Cheap; may be asked every second. */
   health(): Promise<Health>;
   /** Sizes for the metrics page; cheap reads only. */
@@ -45,6 +50,20 @@ export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
 
+/**
+ * The connection was lost in the middle of a commit and did not come back in time to ask: the write may have
+ * happened. Repeating it is safe only where that is said.
+ */
+export class CommitInDoubt extends StoreUnavailable {}
+
+/**
+ * Another process answered a request with the same idempotency key meanwhile: nothing was written, and
+ * `findAnswer` has that answer. Only a store with a cluster throws it.
+ */
+export class AlreadyAnswered extends Error {
+  override readonly name = "AlreadyAnswered";
+}
+
 // ---------------------------------------------------------------- the hot path
 
 export interface DeliveryStore {
@@ -55,8 +74,8 @@ export interface DeliveryStore {
   /** Leases due deliveries of the given lanes and returns them with their messages. */
   claimDue(request: ClaimRequest): Promise<ClaimedDelivery[]>;
   /**
-   * Frees leases, a page at a time: those of `heldBy`, or all but those of `notHeldBy` (takeover from dead
-   * processes). The deliveries are due at once. `cursor` is null when there are no more.
+   * Frees leases, a page at a time: those of `heldBy`, or all but those of `notHeldBy` and of the nodes that
+   * live (takeover from dead processes). The deliveries are due at once. `cursor` is null when there are no more.
    */
   releaseLeases(request: {
     heldBy?: string;
@@ -103,10 +122,13 @@ export interface NewDelivery {
   readonly endpointId: string;
   /** True: goes straight to the accepting process's lane. False: waits in the store for a claim. */
   readonly leased: boolean;
+  /** Its endpoint is FIFO. On a store with a cluster such a delivery is never leased here: `order` is given then. */
+  readonly fifo: boolean;
 }
 
 export type AcceptResult =
-  | { readonly kind: "accepted" }
+  /** `unleased`: the accepting node had been taken for dead, so its deliveries wait for a claim instead. */
+  | { readonly kind: "accepted"; readonly unleased?: true }
   /** The same key with the same request was accepted before; that message is the answer. */
   | { readonly kind: "replayed"; readonly message: Message }
   | { readonly kind: "conflict"; readonly reason: "event_id" | "idempotency_key" }
@@ -180,6 +202,7 @@ export interface IdempotencyClaim {
 }
 
 export interface IdempotentAnswer extends IdempotencyClaim {
+  readonly environmentId: string;
   readonly statusCode: number;
   /** The answer's body as JSON text; "" for none. */
   readonly body: string;
@@ -188,6 +211,41 @@ export interface IdempotentAnswer extends IdempotencyClaim {
 /** A control-plane write that also remembers its answer, in the same transaction. */
 export interface Idempotent {
   readonly idempotency?: IdempotentAnswer | undefined;
+}
+
+// ---------------------------------------------------------------- many nodes
+
+/**
+ * Nodes are told apart from dead ones without comparing clocks: each counts its beats in the store, the others
+ * watch the counts by their own monotonic clocks, and one that stands still for too long is declared dead. That
+ * is one conditional write, and from then on the node's leases are nobody's: what it accepts is stored unleased,
+ * what it claims is nothing, and what it settles counts only while nobody has taken the delivery over.
+ */
+export interface ClusterStore {
+  /** Registers a process under a new id. */
+  join(node: { id: string; role: NodeRole }): Promise<void>;
+  /** One more beat, and every node there is. `alive` false: declared dead; it has to join under another id. */
+  beat(id: string): Promise<{ alive: boolean; nodes: ClusterNode[] }>;
+  /** Declares a node dead unless it has beaten since; true when it is dead now, whoever declared it. */
+  declareDead(node: { id: string; beats: number }): Promise<boolean>;
+  /** Removes a node whose leases are all released: after a graceful stop or a takeover. */
+  remove(id: string): Promise<void>;
+  /**
+   * Applications that were written to (they or their endpoints, by anyone), since `after`; null = from now on. One
+   * may be named again; none is left out. `cursor` is for the next call.
+   */
+  findChanges(query: { after: string | null }): Promise<{ appIds: string[]; cursor: string }>;
+}
+
+/** `worker`: claims and sends. `api`: accepts only. `all`: both. */
+export type NodeRole = "api" | "worker" | "all";
+
+export interface ClusterNode {
+  readonly id: string;
+  readonly role: NodeRole;
+  readonly beats: number;
+  /** Its leases are being released. */
+  readonly dead: boolean;
 }
 
 // ---------------------------------------------------------------- the control plane
@@ -220,7 +278,7 @@ export interface EnvironmentStore {
   /** Whether the environment has any key. */
   hasApiKey(environmentId: string): Promise<boolean>;
   /** The remembered answer of a control-plane POST, unless older than the idempotency window. */
-  findAnswer(query: { scope: string; now: number }): Promise<IdempotentAnswer | null>;
+  findAnswer(query: { environmentId: string; scope: string; now: number }): Promise<IdempotentAnswer | null>;
 }
 
 export interface ApplicationStore {
@@ -272,6 +330,12 @@ export interface HistoryStore {
    * Returns how many rows went: 0 = nothing left to do.
    */
   prune(request: { environmentId: string; before: number; now: number; limit: number }): Promise<number>;
+  /**
+   * Drops whole days whose messages and attempts are all older than `before`, each in one step; what is still owed
+   * in them keeps its day, except that what disabled endpoints are owed ends. Returns how many days went; null:
+   * this store keeps no days, `prune` does it all.
+   */
+  dropDays(request: { before: number; now: number }): Promise<number | null>;
   /**
    * Ends what deleted endpoints and applications still owed, as canceled attempts with the ids given (at most
    * as many); returns how many deliveries ended. Leased ones are left to their holder.

@@ -49,7 +49,7 @@ function setup(): {
         const messageId = `msg_${String(messages++).padStart(6, "0")}`;
         const key = { appId: lane.appId, endpointId: lane.endpoint.id, messageId };
         scheduler.enqueue(lane, {
-          delivery: { ...key, attempts: 0, trigger: "scheduled", once: false },
+          delivery: { ...key, attempts: 0, trigger: "scheduled", once: false, order: 0 },
           eventType: "order.completed",
           payload: "{}",
           bytes,

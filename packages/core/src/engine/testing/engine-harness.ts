@@ -211,6 +211,7 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     endpoints: store.endpoints,
     eventTypes: store.eventTypes,
     history: store.history,
+    cluster: store.cluster,
     health: () => store.health(),
     stats: () => store.stats(),
     close: () => store.close(),

@@ -12,7 +12,7 @@ import type {
   NextState,
   SettledDelivery,
 } from "../port.ts";
-import { deliveryStateCodeOf, statusCodeOf } from "./codes.ts";
+import { deliveryStateCodeOf, statusCodeOf } from "../codes.ts";
 import { jsonOrNull } from "./rows/json.ts";
 import { type MessageRow, toMessage } from "./rows/message.ts";
 import type { SqlValue } from "./values.ts";

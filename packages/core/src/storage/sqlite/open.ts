@@ -90,6 +90,7 @@ class SqliteStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly cluster = null;
   readonly #threads: Threads;
   readonly #files: WorkerFiles;
   readonly #fatal: FatalSwitch;

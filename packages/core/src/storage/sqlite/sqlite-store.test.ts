@@ -121,7 +121,7 @@ test("everything survives a restart", async () => {
   const attempts = await store.history.listAttempts({ ...query, withBody: true, withMessage: false });
   expect(attempts).toEqual([{ attempt, message: null }]);
   expect(await store.stats()).toMatchObject({ dueDeliveries: 1 });
-  expect(await store.environments.findAnswer({ scope: answer.scope, now: scene.now })).toEqual(answer);
+  expect(await store.environments.findAnswer({ ...answer, now: scene.now })).toEqual(answer);
   const again = scene.accepted({ idempotency });
   const { accepted } = await store.deliveries.commit({ accepted: [again], settled: [] });
   expect(accepted).toEqual([{ kind: "replayed", message: waiting }]);

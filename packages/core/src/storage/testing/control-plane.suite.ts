@@ -38,18 +38,17 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     const idempotency = scene.answer("create");
     await scene.store.applications.insert(scene.newApplication(), { idempotency });
     const { scope } = idempotency;
-    const { environments } = scene.store;
-    expect(await environments.findAnswer({ scope, now: scene.now })).toEqual(idempotency);
-    expect(await environments.findAnswer({ scope, now: scene.now + DAY_MS - 1 })).toEqual(idempotency);
-    expect(await environments.findAnswer({ scope, now: scene.now + DAY_MS })).toBeNull();
-    expect(await environments.findAnswer({ scope: `${scope}x`, now: scene.now })).toBeNull();
+    expect(await scene.findAnswer(scope)).toEqual(idempotency);
+    expect(await scene.findAnswer(scope, scene.now + DAY_MS - 1)).toEqual(idempotency);
+    expect(await scene.findAnswer(scope, scene.now + DAY_MS)).toBeNull();
+    expect(await scene.findAnswer(`${scope}x`)).toBeNull();
   });
 
   test("a message's key has no answer to repeat", async () => {
     const scene = await setup();
     await scene.accept({ idempotency: scene.claim("k") });
     const { scope } = scene.claim("k");
-    expect(await scene.store.environments.findAnswer({ scope, now: scene.now })).toBeNull();
+    expect(await scene.findAnswer(scope)).toBeNull();
   });
 
   // ------------------------------------------------------------ applications
@@ -93,8 +92,7 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
       kind: "conflict",
       existing: first,
     });
-    const { environments } = scene.store;
-    expect(await environments.findAnswer({ scope: idempotency.scope, now: scene.now })).toBeNull();
+    expect(await scene.findAnswer(idempotency.scope)).toBeNull();
     expect(await applications.insert(other.newApplication({ uid: "u" }), {})).toEqual({ kind: "inserted" });
     const second = await scene.addApplication();
     expect(await applications.update({ ...second, uid: "u" })).toBe("uid_taken");
@@ -187,8 +185,7 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     const idempotency = scene.answer("rotate");
     expect(await scene.store.endpoints.update(changed, { idempotency })).toBe("updated");
     expect(await scene.readEndpoint()).toEqual(changed);
-    const { environments } = scene.store;
-    expect(await environments.findAnswer({ scope: idempotency.scope, now: scene.now })).toEqual(idempotency);
+    expect(await scene.findAnswer(idempotency.scope)).toEqual(idempotency);
   });
 
   test("another application can neither see nor change an endpoint", async () => {

@@ -11,6 +11,7 @@ export function leaseSuite(makeStore: MakeStore): void {
     const scene = await setupAlone();
     const mine = [];
     for (let count = 0; count < 5; count++) mine.push(await scene.accept({ leased: true }));
+    await scene.join("node_other");
     const theirs = await scene.accept({ leased: true, leaseId: "node_other" });
     await scene.runtime.advance(100);
     expect(await releaseAll(scene, { heldBy: scene.leaseId, limit: 2 })).toBe(5);
@@ -25,7 +26,9 @@ export function leaseSuite(makeStore: MakeStore): void {
     const scene = await setupAlone();
     const waiting = await scene.acceptDueAt(scene.now + 1_000);
     const mine = await scene.accept({ leased: true });
+    await scene.join("node_dead");
     const left = await scene.accept({ leased: true, leaseId: "node_dead" });
+    await scene.leave("node_dead");
     expect(await releaseAll(scene, { notHeldBy: scene.leaseId, limit: 1 })).toBe(1);
     expect(await scene.due(mine)).toMatchObject({ state: "sending" });
     expect(await scene.due(left)).toMatchObject({ state: "pending", nextAttemptAt: scene.now });
@@ -48,6 +51,8 @@ export function leaseSuite(makeStore: MakeStore): void {
   test("a released delivery cannot be settled by its former holder", async () => {
     const scene = await setupAlone();
     const message = await scene.accept({ leased: true });
+    await scene.join("node_new");
+    await scene.leave(scene.leaseId);
     await releaseAll(scene, { notHeldBy: "node_new", limit: 10 });
     const next = { kind: "retry", at: scene.now + 1, attempts: 1 } as const;
     expect(await scene.settle(scene.settled(scene.delivery(message), { next }))).toEqual([false]);
@@ -88,7 +93,7 @@ export function leaseSuite(makeStore: MakeStore): void {
     const message = await scene.accept();
     const idempotency = scene.answer("resend", "");
     await scene.store.deliveries.resend({ ...scene.delivery(message), now: scene.now, idempotency });
-    const found = await scene.store.environments.findAnswer({ scope: idempotency.scope, now: scene.now });
+    const found = await scene.findAnswer(idempotency.scope);
     expect(found).toEqual(idempotency);
   });
 

@@ -157,7 +157,7 @@ export function pruneSuite(makeStore: MakeStore): void {
     await scene.runtime.advance(2 * DAY_MS);
     expect(await prune(scene)).toBe(0);
     const { scope } = scene.claim("k");
-    expect(await scene.store.environments.findAnswer({ scope, now: scene.now - 2 * DAY_MS })).toBeNull();
+    expect(await scene.findAnswer(scope, scene.now - 2 * DAY_MS)).toBeNull();
   });
 }
 

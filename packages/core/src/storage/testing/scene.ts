@@ -44,10 +44,26 @@ export class Scene {
 
   static async make(store: Store, runtime: FakeRuntime): Promise<Scene> {
     const scene = new Scene(store, runtime);
+    await scene.join(scene.leaseId);
     await store.environments.ensure(scene.environment, []);
     scene.app = await scene.addApplication();
     scene.endpoint = await scene.addEndpoint();
     return scene;
+  }
+
+  /** A process begins: on a store with a cluster only its leases count. */
+  async join(leaseId: string): Promise<void> {
+    await this.store.cluster?.join({ id: leaseId, role: "all" });
+  }
+
+  /** It is gone, its leases are left. */
+  async leave(leaseId: string): Promise<void> {
+    await this.store.cluster?.remove(leaseId);
+  }
+
+  /** The key's answer, as this environment sees it. */
+  findAnswer(scope: string, now = this.now): Promise<IdempotentAnswer | null> {
+    return this.store.environments.findAnswer({ environmentId: this.environment.id, scope, now });
   }
 
   get now(): number {
@@ -157,7 +173,7 @@ export class Scene {
     return {
       message: this.newMessage(message),
       environmentId: this.environment.id,
-      deliveries: endpoints.map(({ id }) => ({ endpointId: id, leased })),
+      deliveries: endpoints.map(({ id, fifo }) => ({ endpointId: id, leased, fifo })),
       leaseId,
       idempotency,
     };
@@ -189,7 +205,7 @@ export class Scene {
   }
 
   answer(scope: string, body = '{"id":"x"}'): IdempotentAnswer {
-    return { ...this.claim(scope), statusCode: 201, body };
+    return { ...this.claim(scope), environmentId: this.environment.id, statusCode: 201, body };
   }
 
   newAttempt(delivery: DueDelivery, over: Partial<Attempt> = {}): Attempt {
@@ -225,7 +241,7 @@ export class Scene {
 
   delivery(message: Message, over: Partial<DueDelivery> = {}): DueDelivery {
     const key = { appId: message.appId, endpointId: this.endpoint.id, messageId: message.id };
-    return { ...key, attempts: 0, trigger: "scheduled", once: false, ...over };
+    return { ...key, attempts: 0, trigger: "scheduled", once: false, order: 0, ...over };
   }
 
   /** A delivery whose attempt succeeded, unless told otherwise. */

@@ -106,7 +106,7 @@ CREATE TABLE message_list (
   PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
 
--- status, manual and delivery_state are numbers (see sqlite/codes.ts): this is the widest table.
+-- status, manual and delivery_state are numbers (see storage/codes.ts): this is the widest table.
 CREATE TABLE attempt (
   seq INTEGER NOT NULL PRIMARY KEY,
   app_id TEXT NOT NULL,

@@ -26,6 +26,7 @@ export function historyStore({ writer, reader }: Threads): HistoryStore {
       return rows.map(toAttemptWithMessage);
     },
     prune: (request) => pruner.prune(request),
+    dropDays: () => Promise.resolve(null),
     cancelOrphans: (request) => writer.call("cancelOrphans", request),
   };
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ID_PREFIX } from "../../../domain/ids.ts";
 import type { AttemptQuery, Page } from "../../port.ts";
-import { statusCodeOf } from "../codes.ts";
+import { statusCodeOf } from "../../codes.ts";
 import { ATTEMPT_COLUMNS, type AttemptRow } from "../rows/attempt.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
 import { query, type SqlValue } from "../values.ts";

@@ -1,5 +1,5 @@
 import type { Attempt } from "../../../domain/attempt.ts";
-import { deliveryStateOf, statusOf } from "../codes.ts";
+import { deliveryStateOf, statusOf } from "../../codes.ts";
 import { parse } from "./json.ts";
 
 export const ATTEMPT_COLUMNS = `app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,

@@ -38,5 +38,7 @@ function toDueDelivery([appId, endpointId, messageId, attempts, manual, once]: D
     attempts,
     trigger: manual === 1 ? "manual" : "scheduled",
     once: once === 1,
+    // One process makes all ids, so they tell the order.
+    order: 0,
   };
 }

@@ -79,11 +79,13 @@ export class Idempotency {
     });
   }
 
-  findAnswer({ scope, now }: { scope: string; now: number }): IdempotentAnswer | null {
+  findAnswer(query: { environmentId: string; scope: string; now: number }): IdempotentAnswer | null {
+    // The scope is a hash that includes the environment.
+    const { environmentId, scope, now } = query;
     const stored = this.find(scope, now);
     if (stored === null || stored.statusCode === null) return null;
     const { bodyHash, createdAt, statusCode, body } = stored;
-    return { scope, bodyHash, createdAt, statusCode, body: body ?? "" };
+    return { environmentId, scope, bodyHash, createdAt, statusCode, body: body ?? "" };
   }
 
   rememberMessage(claim: { scope: string; bodyHash: string; createdAt: number; messageId: string }): void {

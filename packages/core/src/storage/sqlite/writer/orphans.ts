@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import { deliveryStateCodeOf, statusCodeOf } from "../codes.ts";
+import { deliveryStateCodeOf, statusCodeOf } from "../../codes.ts";
 import { ATTEMPT_COLUMNS } from "../rows/attempt.ts";
 import type { Query } from "../values.ts";
 import type { ListIndex } from "./list-index.ts";

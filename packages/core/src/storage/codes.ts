@@ -1,5 +1,5 @@
-import type { AttemptStatus } from "../../domain/attempt.ts";
-import type { DeliveryState } from "../../domain/delivery.ts";
+import type { AttemptStatus } from "../domain/attempt.ts";
+import type { DeliveryState } from "../domain/delivery.ts";
 
 /** Words stored as numbers in the attempt table. Append only: the numbers are on disk. */
 const STATUSES: readonly AttemptStatus[] = ["success", "fail", "canceled"];

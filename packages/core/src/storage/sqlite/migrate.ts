@@ -38,6 +38,16 @@ export function migrate(db: DatabaseSync): void {
   }
 }
 
+/** For a reader that may not change the file: refuses what is not exactly this program's schema. */
+export function assertCurrent(db: DatabaseSync): void {
+  const newest = listMigrations().at(-1)?.version ?? 0;
+  const current = Number(pragma(db, "user_version"));
+  if (current === newest && pragma(db, "application_id") === APPLICATION_ID) return;
+  throw new Error(
+    `The database has schema ${current}, this program needs ${newest}. Start the server on it once.`,
+  );
+}
+
 function listMigrations(): { version: number; sql: string }[] {
   return readdirSync(FOLDER)
     .toSorted()

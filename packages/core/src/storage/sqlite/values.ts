@@ -8,6 +8,8 @@ export type Row = readonly SqlValue[];
 export interface Query<Columns extends Row> {
   all(...params: SqlValue[]): Columns[];
   get(...params: SqlValue[]): Columns | undefined;
+  /** A row at a time, for results that are too large to hold. */
+  iterate(...params: SqlValue[]): IterableIterator<Columns>;
 }
 
 /** `Columns` is a claim about the SELECT's list, kept true by the schema (STRICT) and the conformance suite. */

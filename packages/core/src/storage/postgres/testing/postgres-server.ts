@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,11 +10,16 @@ const PASSWORD = "posthaste";
 export interface PostgresServer {
   /** Without a database name: append one. */
   readonly url: string;
+  /** Of the process that starts all others. */
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
-export async function startPostgres(flags: readonly string[] = []): Promise<PostgresServer> {
-  const directory = mkdtempSync(join(tmpdir(), "posthaste-postgres-"));
+export async function startPostgres(
+  flags: readonly string[] = [],
+  parent: string = tmpdir(),
+): Promise<PostgresServer> {
+  const directory = mkdtempSync(join(parent, "posthaste-postgres-"));
   // As root the server runs as another user, who has to reach its folder.
   chmodSync(directory, 0o755);
   const port = await freePort();
@@ -32,7 +37,9 @@ export async function startPostgres(flags: readonly string[] = []): Promise<Post
   });
   await server.initialise();
   await server.start();
+  const [pid] = readFileSync(join(directory, "data", "postmaster.pid"), "utf8").split("\n");
   return {
+    pid: Number(pid),
     url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}`,
     async stop() {
       await server.stop();

@@ -29,7 +29,7 @@ const lockOut = statement("import_lock", "LOCK TABLE environment IN SHARE ROW EX
 export async function importRows(
   pool: ConnectionPool,
   rows: AsyncIterable<TransferRow>,
-  makeDays: (ids: { messages: readonly string[]; attempts: readonly string[] }) => Promise<void>,
+  makeDays: (ids: { message: readonly string[]; attempt: readonly string[] }) => Promise<void>,
 ): Promise<ImportCounts> {
   return pool.transaction(async (connection) => {
     await connection.query(waitForSource, []);
@@ -80,7 +80,7 @@ class Importer {
     if (insert.idColumn !== null) {
       const ids = rows.map((values) => String(values[insert.idColumn ?? 0]));
       const isMessage = this.#table === "message";
-      await this.#makeDays({ messages: isMessage ? ids : [], attempts: isMessage ? [] : ids });
+      await this.#makeDays({ message: isMessage ? ids : [], attempt: isMessage ? [] : ids });
     }
     const parameters = insert.columns.map(({ kind, at }) =>
       encode(

@@ -57,9 +57,10 @@ module.exports = {
     coreMayImport("domain", []),
     coreMayImport("runtime", ["domain"]),
     coreMayImport("storage/port", ["domain"]),
-    coreMayImport("storage/sqlite", ["domain", "storage/port", "storage/codes", "storage/migrations"]),
-    coreMayImport("storage/postgres", ["domain", "storage/port", "storage/codes", "storage/migrations"]),
+    coreMayImport("storage/sqlite", ["domain", "storage/port", "storage/codes", "storage/contain", "storage/migrations"]),
+    coreMayImport("storage/postgres", ["domain", "storage/port", "storage/codes", "storage/contain", "storage/migrations"]),
     coreMayImport("storage/codes", ["domain"]),
+    coreMayImport("storage/contain", ["storage/port"]),
     coreMayImport("egress", ["domain", "runtime"]),
     coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
     {

@@ -118,6 +118,11 @@ export const CLAIM_BYTES_MIN = 1_048_576;
 /** How often due retries are looked for, and the least pause between two looks. */
 export const CLAIM_INTERVAL_MS = 200;
 export const CLAIM_PAUSE_MS = 5;
+/** How often a database is asked what became of a commit whose connection was lost, and the pause between. */
+export const OUTCOME_ASKS_MAX = 20;
+export const OUTCOME_PAUSE_MS = 250;
+/** How often a transaction is tried again that another one was in the way of. */
+export const COLLISION_RETRIES_MAX = 5;
 export const LEASE_RELEASE_BATCH = 5_000;
 export const RETENTION_DAYS_DEFAULT = 90;
 export const RETENTION_DAYS_MAX = 3_650;

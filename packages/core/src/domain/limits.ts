@@ -17,6 +17,8 @@ export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
 // ---- lists
 export const LIST_DEFAULT = 50;
 export const LIST_MAX = 250;
+/** Rows that one statement of a filtered list looks at; a filter may match next to nothing in a long history. */
+export const LIST_SCAN_ROWS = 2_000;
 
 // ---- secrets
 export const SECRET_GRACE_DEFAULT_S = 24 * 3_600;
@@ -123,6 +125,8 @@ export const OUTCOME_ASKS_MAX = 20;
 export const OUTCOME_PAUSE_MS = 250;
 /** How often a transaction is tried again that another one was in the way of. */
 export const COLLISION_RETRIES_MAX = 5;
+/** An attempt's id may be older than its message's by this much: two nodes made them, each by its own clock. */
+export const NODE_CLOCKS_APART_MAX_MS = DAY_MS;
 export const LEASE_RELEASE_BATCH = 5_000;
 export const RETENTION_DAYS_DEFAULT = 90;
 export const RETENTION_DAYS_MAX = 3_650;

@@ -133,6 +133,20 @@ export const RETENTION_DAYS_MAX = 3_650;
 export const RETENTION_INTERVAL_MS = MINUTE_MS;
 export const RESUME_INTERVAL_MS = MINUTE_MS;
 export const PRUNE_BATCH = 500;
+/** Applications that retention looks at in one step, and messages that it removes in one transaction. */
+export const PRUNE_APPLICATIONS = 200;
+export const PRUNE_MESSAGES = 100;
+/** Old messages that one call looks at where most are still owed; the next goes on behind them. */
+export const PRUNE_LOOKED_MAX = 20_000;
+/** Expired keys, changes and deliveries that one statement of retention removes. */
+export const PRUNE_ROWS = 5_000;
+/** How long other nodes may take to read what was changed. */
+export const CHANGES_KEPT_MS = HOUR_MS;
+/** Pages of a day's table that one statement of retention reads. */
+export const DROP_DAY_PAGES = 4_096;
+/** How long removing a day may wait for what uses that day, and for what uses the table, which then stands still. */
+export const DROP_DAY_WAIT_MS = 2 * SECOND_MS;
+export const DROP_TABLE_WAIT_MS = 500;
 /** Applications (with their endpoints) kept in memory for matching. */
 export const ROUTING_APPS_MAX = 10_000;
 export const ENDPOINTS_PER_APP_MAX = 1_000;

@@ -104,11 +104,20 @@ export function openDatabase({ url, connections = POOL_SIZES, onProblem }: Datab
   };
 }
 
+/**
+ * One connection for a migration, which may take as long as it takes. Apart from the other pools: a process that
+ * only migrates opens no more than this.
+ */
+export function openMigrationPool(url: string): ConnectionPool & { close(): Promise<void> } {
+  return new PgPool({ url, max: 1, planning: "free", onProblem: () => undefined, silenceMs: null });
+}
+
 interface PgPoolOptions {
   readonly url: string;
   readonly max: number;
   readonly planning: Planning;
-  readonly silenceMs: number;
+  /** Null: no statement is given up. */
+  readonly silenceMs: number | null;
   readonly onProblem: (error: Error) => void;
 }
 
@@ -128,9 +137,9 @@ class PgPool implements ConnectionPool {
     this.#pool = new pg.Pool({
       connectionString: url,
       max,
-      connectionTimeoutMillis: Math.min(ACQUIRE_TIMEOUT_MS, silenceMs),
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      query_timeout: silenceMs,
+      connectionTimeoutMillis: Math.min(ACQUIRE_TIMEOUT_MS, silenceMs ?? ACQUIRE_TIMEOUT_MS),
+      statement_timeout: silenceMs === null ? 0 : STATEMENT_TIMEOUT_MS,
+      query_timeout: silenceMs ?? 0,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
       application_name: "posthaste",
       keepAlive: true,

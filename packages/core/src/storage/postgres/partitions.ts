@@ -2,7 +2,7 @@
  * Messages and attempts lie in a partition for each day (UTC) of their ids, so that a lookup by id touches one of
  * them and retention drops them whole. A day has both partitions or, once retention has begun with it, one.
  */
-import { ksuidFloor } from "../../domain/ksuid.ts";
+import { ksuidFloor, ksuidTime } from "../../domain/ksuid.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import { DAY_MS, parseTime, toIso } from "../../domain/time.ts";
 import { StoreUnavailable } from "../port.ts";
@@ -67,6 +67,24 @@ function dayOfName(table: PartitionedTable, name: string): number | null {
   return time !== null && partitionName(table, time) === name ? time : null;
 }
 
+/** Made ahead of time, so that no commit has to wait for its partition. */
+const DAYS_AHEAD = 2;
+
+const serverTime = statement<[timeMs: number]>(
+  "partitions.now",
+  "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+);
+
+/** The partitions of the server's today and the days after it. */
+export async function ensureDaysAhead(pool: ConnectionPool): Promise<void> {
+  const [[now] = [0]] = (await pool.query(serverTime, [])).rows;
+  await ensureDays(pool, daysFrom(dayOf(now)));
+}
+
+function daysFrom(day: number): number[] {
+  return Array.from({ length: 1 + DAYS_AHEAD }, (_, index) => day + index * DAY_MS);
+}
+
 const lockPartitions = statement("partitions.lock", "SELECT pg_advisory_xact_lock($1)");
 
 /**
@@ -84,6 +102,84 @@ export async function ensureDays(pool: ConnectionPool, days: readonly number[]):
       for (const day of missing) await makePartition(connection, table, day);
     }
   });
+}
+
+interface Day {
+  readonly day: number;
+  readonly bounds: Record<PartitionedTable, { from: string; until: string }>;
+}
+
+/** Ids that are about to be stored. */
+export interface NewIds {
+  readonly message: readonly string[];
+  readonly attempt: readonly string[];
+}
+
+/**
+ * Sees to it that what is committed has a partition: that of a new day is made before its first commit, and those
+ * after it in the background. Which days there are is remembered, as commits ask for hardly any other.
+ */
+export class PartitionKeeper {
+  readonly #pool: ConnectionPool;
+  readonly #onProblem: (error: Error) => void;
+  #known = new Set<number>();
+  /** The day of the last id: nearly always that of the next one. */
+  #last: Day | null = null;
+  #ahead: Promise<void> = Promise.resolve();
+
+  constructor(pool: ConnectionPool, { onProblem }: { onProblem: (error: Error) => void }) {
+    this.#pool = pool;
+    this.#onProblem = onProblem;
+  }
+
+  async ensureFor(ids: NewIds): Promise<void> {
+    const missing = new Set<number>();
+    for (const table of PARTITIONED_TABLES) {
+      for (const id of ids[table]) {
+        const day = this.#dayOfId(table, id);
+        if (day !== null && !this.#known.has(day)) missing.add(day);
+      }
+    }
+    if (missing.size === 0) return;
+    await this.#ensure([...missing]);
+    const latest = Math.max(...missing);
+    this.#ahead = this.#ahead.then(() =>
+      this.#ensure(daysFrom(latest)).catch((error: unknown) =>
+        this.#onProblem(error instanceof Error ? error : new Error(String(error))),
+      ),
+    );
+  }
+
+  /** For when a commit met no partition after all: another process has dropped it. */
+  forget(): void {
+    this.#known = new Set();
+  }
+
+  /** Resolves when nothing is being made any more. */
+  async idle(): Promise<void> {
+    await this.#ahead;
+  }
+
+  async #ensure(days: readonly number[]): Promise<void> {
+    const missing = days.filter((day) => !this.#known.has(day));
+    if (missing.length === 0) return;
+    await ensureDays(this.#pool, missing);
+    for (const day of missing) this.#known.add(day);
+  }
+
+  /** Null for what is no id of ours: the database will refuse it. */
+  #dayOfId(table: PartitionedTable, id: string): number | null {
+    const last = this.#last?.bounds[table];
+    if (last && id >= last.from && id < last.until) return this.#last?.day ?? null;
+    const time = ksuidTime(PREFIX[table], id);
+    if (time === null) return null;
+    const day = dayOf(time);
+    this.#last = {
+      day,
+      bounds: { message: dayBounds("message", day), attempt: dayBounds("attempt", day) },
+    };
+    return day;
+  }
 }
 
 const DUPLICATE_TABLE = "42P07";

@@ -1,3 +1,4 @@
+-- serves_from: 1
 -- Times are milliseconds since the Unix epoch. Ids are KSUIDs: their order is the order of creation, so no table
 -- has an index by time, and a range of ids is a range of days. Every key and index leads with the application or
 -- the environment, so that the tables can be distributed (docs/guides/scaling.md); `environment`, `api_key`,

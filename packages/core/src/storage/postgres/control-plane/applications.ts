@@ -13,10 +13,12 @@ import { pagedList } from "./paged-list.ts";
 
 const SELECT = `SELECT ${APPLICATION_COLUMNS} FROM application WHERE environment_id = $1 AND NOT deleted`;
 
-/** An id before a uid that reads like it. */
+/** An id before a uid that reads like it; the second lookup runs only where the first finds nothing. */
 const find = statement<ApplicationRow>(
   "application.find",
-  `${SELECT} AND (id = $2 OR uid = $2) ORDER BY id = $2 DESC LIMIT 1`,
+  `${SELECT} AND id = COALESCE(
+     (SELECT id FROM application WHERE environment_id = $1 AND id = $2 AND NOT deleted),
+     (SELECT id FROM application WHERE environment_id = $1 AND uid = $2 AND NOT deleted))`,
 );
 const findByUid = statement<ApplicationRow>("application.find_by_uid", `${SELECT} AND uid = $2`);
 const findById = statement<ApplicationRow>(

@@ -25,6 +25,17 @@ const coreMayImport = (from, allowed) => ({
   },
 });
 
+/** What the stores share. */
+const storeParts = [
+  "domain",
+  "storage/port",
+  "storage/codes",
+  "storage/contain",
+  "storage/id-range",
+  "storage/migrations",
+  "storage/transfer",
+];
+
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
@@ -57,22 +68,12 @@ module.exports = {
     coreMayImport("domain", []),
     coreMayImport("runtime", ["domain"]),
     coreMayImport("storage/port", ["domain"]),
-    coreMayImport("storage/sqlite", [
-      "domain",
-      "storage/port",
-      "storage/codes",
-      "storage/transfer",
-      "storage/migrations",
-    ]),
-    coreMayImport("storage/postgres", [
-      "domain",
-      "storage/port",
-      "storage/codes",
-      "storage/transfer",
-      "storage/migrations",
-    ]),
+    coreMayImport("storage/sqlite", storeParts),
+    coreMayImport("storage/postgres", storeParts),
     coreMayImport("storage/transfer", ["domain"]),
     coreMayImport("storage/codes", ["domain"]),
+    coreMayImport("storage/contain", ["storage/port"]),
+    coreMayImport("storage/id-range", ["domain", "storage/port"]),
     coreMayImport("egress", ["domain", "runtime"]),
     coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
     {

@@ -31,7 +31,7 @@ export async function startPosthasteOnPostgres(
     if (first !== undefined) await addEndpoints(first, { endpointUrls });
     return {
       ...subjectOf(nodes, endpointUrls.length),
-      databasePids: () => [postgres.pid],
+      databasePids: () => [postgres.pid()],
       stop,
     };
   } catch (error) {

@@ -152,7 +152,8 @@ class PgPool implements ConnectionPool {
         prepareSession(client, planning).then(() => done(), done);
       },
     });
-    this.#pool.on("error", onProblem);
+    // A connection that the server ends while it is being closed is no problem.
+    this.#pool.on("error", (error) => void (this.#closed || onProblem(error)));
     this.#outcome = new CommitOutcome(this);
   }
 

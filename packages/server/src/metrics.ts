@@ -128,7 +128,8 @@ export class Metrics implements EngineObserver {
       name,
       help,
       registers: [this.registry],
-      collect: async () => gauge.set(await read()),
+      // What the store cannot tell now must not take the other numbers with it: those are when they are looked at.
+      collect: async () => gauge.set(await Promise.resolve(read()).catch(() => Number.NaN)),
     });
   }
 

@@ -148,7 +148,9 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
   const database = parseDatabase(text("database"));
   // A folder that an image or a unit file sets for everybody does not contradict a database; one on the same line does.
   if (database !== null && nonEmpty(flags.data) !== null) {
-    throw new ConfigError("--data is where SQLite keeps its files, and --database is used instead. Leave one out.");
+    throw new ConfigError(
+      "--data is where SQLite keeps its files, and --database is used instead. Leave one out.",
+    );
   }
   const dev = isOn("dev");
   const listed = splitList(text("allow-networks"));
@@ -267,7 +269,9 @@ function parseRole(text: string, database: string | null): NodeRole {
   const role = ROLES.find((known) => known === text);
   if (!role) throw new ConfigError(`--role is "${text}": write one of ${ROLES.join(", ")}.`);
   if (role !== "all" && database === null) {
-    throw new ConfigError(`--role ${role} needs --database: SQLite is used by one process, which does it all.`);
+    throw new ConfigError(
+      `--role ${role} needs --database: SQLite is used by one process, which does it all.`,
+    );
   }
   return role;
 }

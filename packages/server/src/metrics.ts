@@ -128,8 +128,14 @@ export class Metrics implements EngineObserver {
       name,
       help,
       registers: [this.registry],
-      // What the store cannot tell now must not take the other numbers with it: those are when they are looked at.
-      collect: async () => gauge.set(await Promise.resolve(read()).catch(() => Number.NaN)),
+      async collect() {
+        try {
+          gauge.set(await read());
+        } catch {
+          // What the store cannot tell now must not take the other numbers with it: they are looked at just then.
+          gauge.set(Number.NaN);
+        }
+      },
     });
   }
 

@@ -16,7 +16,8 @@ const from =
   (name: string) =>
   ({ node }: ClusterPost): boolean =>
     node === name;
-const idsOf = (posts: readonly ClusterPost[]): Set<string> => new Set(posts.map(({ messageId }) => messageId));
+const idsOf = (posts: readonly ClusterPost[]): Set<string> =>
+  new Set(posts.map(({ messageId }) => messageId));
 
 /** What an engine guarantees as one of many nodes on a store. */
 export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): void {

@@ -25,6 +25,16 @@ const coreMayImport = (from, allowed) => ({
   },
 });
 
+/** What the stores share. */
+const storeParts = [
+  "domain",
+  "storage/port",
+  "storage/codes",
+  "storage/contain",
+  "storage/id-range",
+  "storage/migrations",
+];
+
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
@@ -57,9 +67,11 @@ module.exports = {
     coreMayImport("domain", []),
     coreMayImport("runtime", ["domain"]),
     coreMayImport("storage/port", ["domain"]),
-    coreMayImport("storage/sqlite", ["domain", "storage/port", "storage/codes", "storage/migrations"]),
-    coreMayImport("storage/postgres", ["domain", "storage/port", "storage/codes", "storage/migrations"]),
+    coreMayImport("storage/sqlite", storeParts),
+    coreMayImport("storage/postgres", storeParts),
     coreMayImport("storage/codes", ["domain"]),
+    coreMayImport("storage/contain", ["storage/port"]),
+    coreMayImport("storage/id-range", ["domain", "storage/port"]),
     coreMayImport("egress", ["domain", "runtime"]),
     coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
     {

@@ -83,12 +83,12 @@ module.exports = {
       to: { dependencyTypes: ["core", "npm"] },
     },
     {
-      name: "concrete-store-only-in-main",
+      name: "concrete-store-only-where-opened",
       severity: "error",
-      comment: "A concrete store is named by server/main.ts, the migrate command and tests only.",
+      comment: "A concrete store is named by server/open-store.ts, the migrate command and tests only.",
       from: {
         path: "^packages/",
-        pathNot: ["^packages/core/src/storage/", "^packages/server/src/main\\.ts$", tests],
+        pathNot: ["^packages/core/src/storage/", "^packages/server/src/(open-store|migrate)\\.ts$", tests],
       },
       to: { path: "^packages/core/src/storage/(sqlite|postgres)" },
     },

@@ -85,10 +85,15 @@ module.exports = {
     {
       name: "concrete-store-only-where-opened",
       severity: "error",
-      comment: "A concrete store is named by server/open-store.ts, the migrate command and tests only.",
+      comment:
+        "A concrete store is named by server/open-store.ts, the migrate, export and import commands and tests only.",
       from: {
         path: "^packages/",
-        pathNot: ["^packages/core/src/storage/", "^packages/server/src/(open-store|migrate)\\.ts$", tests],
+        pathNot: [
+          "^packages/core/src/storage/",
+          "^packages/server/src/(open-store|migrate|transfer)\\.ts$",
+          tests,
+        ],
       },
       to: { path: "^packages/core/src/storage/(sqlite|postgres)" },
     },

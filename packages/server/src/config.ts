@@ -248,6 +248,11 @@ function parseApiKey(text: string | null): string | null {
   return text;
 }
 
+/** What a flag or else its variable says of the data folder; the default where both are silent. */
+export function dataText(flag: string | undefined, env: Env = process.env): string {
+  return nonEmpty(flag) ?? nonEmpty(env[variableName("data")]) ?? FLAGS.data.default;
+}
+
 /** What a flag or else its variable says of the database. */
 export function databaseText(flag: string | undefined, env: Env = process.env): string | null {
   return nonEmpty(flag) ?? nonEmpty(env[variableName("database")]);

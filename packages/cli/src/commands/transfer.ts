@@ -1,49 +1,36 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { once } from "node:events";
-import type { Readable, Writable } from "node:stream";
+import { EXIT_USAGE } from "../exit-codes.ts";
 
-const USAGE = `posthaste export — everything a data directory holds, as JSON lines
+const EXPORT_USAGE = `posthaste export — everything a data directory holds, as JSON lines; stop its server first
 
-  --data DIR        folder of the SQLite database (posthaste-data)
-                    POSTHASTE_DATA
-  --output FILE     where to write (the standard output)
+  --data DIR       folder of the SQLite database (posthaste-data), or the variable POSTHASTE_DATA
+  --output FILE    a new file to write to (the standard output)
 
-posthaste import — an export into an empty PostgreSQL database: all of it, or nothing
+Into PostgreSQL in one step: posthaste export --data DIR | posthaste import --database URL`;
 
-  --database URL    postgres://user:password@host:5432/name
-                    POSTHASTE_DATABASE
-  --input FILE      what posthaste export wrote (the standard input)
+const IMPORT_USAGE = `posthaste import — what posthaste export wrote, into an empty PostgreSQL database: all of it, or nothing
 
-In one step: posthaste export --data DIR | posthaste import --database URL
-`;
+  --database URL   postgres://user:password@host:5432/name, or the variable POSTHASTE_DATABASE
+  --input FILE     the export (the standard input)`;
 
 /** `posthaste export`. Sentences go to the standard error: the standard output may be the file. */
 export async function exportCommand(args: readonly string[]): Promise<void> {
-  const { exportData, loadTransferConfig } = await import("@posthaste/server");
-  if (wantsHelp(args)) return console.log(USAGE);
-  await orExit(async () => {
-    const { data, output: file } = loadTransferConfig("export", args);
-    const output: Writable = file === null ? process.stdout : createWriteStream(file, { flags: "wx", mode: 0o600 });
-    if (file !== null) await once(output, "open");
-    await exportData({ data, output });
-    if (file !== null) {
-      output.end();
-      await once(output, "close");
-    }
-    console.error(`posthaste: exported ${data}${file === null ? "" : ` to ${file}`}. It holds secrets: keep it safe.`);
+  if (wantsHelp(args)) return console.log(EXPORT_USAGE);
+  await orFail(async ({ exportData }) => {
+    const { data, output } = await exportData(args, process.stdout);
+    console.error(
+      `posthaste: exported ${data}${output === null ? "" : ` to ${output}`}. It holds secrets: keep it safe.`,
+    );
   });
 }
 
-/** `posthaste import`. */
+/** `posthaste import`: prints how many rows of each table there are now. */
 export async function importCommand(args: readonly string[]): Promise<void> {
-  const { importData, loadTransferConfig } = await import("@posthaste/server");
-  if (wantsHelp(args)) return console.log(USAGE);
-  await orExit(async () => {
-    const { database, input: file } = loadTransferConfig("import", args);
-    const input: Readable = file === null ? process.stdin : createReadStream(file);
-    if (file !== null) await once(input, "open");
-    const counts = await importData({ database, input });
-    const rows = Object.entries(counts).map(([table, count]) => `  ${table.padEnd(14)}${count.toLocaleString("en")}`);
+  if (wantsHelp(args)) return console.log(IMPORT_USAGE);
+  await orFail(async ({ importData }) => {
+    const counts = Object.entries(await importData(args, process.stdin));
+    const rows = counts.map(
+      ([table, count]) => `  ${table.padEnd(14)}${count.toLocaleString("en").padStart(12)}`,
+    );
     console.log(["Imported, rows of each table:", ...rows].join("\n"));
   });
 }
@@ -52,15 +39,14 @@ function wantsHelp(args: readonly string[]): boolean {
   return args.includes("--help") || args.includes("-h");
 }
 
-async function orExit(work: () => Promise<void>): Promise<void> {
-  const { ConfigError } = await import("@posthaste/server");
+async function orFail(
+  work: (server: typeof import("@posthaste/server/transfer")) => Promise<void>,
+): Promise<void> {
+  const server = await import("@posthaste/server/transfer");
   try {
-    await work();
+    await work(server);
   } catch (error) {
     console.error(`posthaste: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(error instanceof ConfigError ? EXIT_USAGE : 1);
+    process.exitCode = error instanceof server.ConfigError ? EXIT_USAGE : 1;
   }
 }
-
-/** After sysexits.h. */
-const EXIT_USAGE = 64;

@@ -24,8 +24,8 @@ export interface Schema {
 /**
  * Brings a database to this program's schema: numbered files, forward only, each one transaction, so that a crash
  * leaves the version before or after it. Safe in any number of processes at once: one after the other takes the
- * lock and looks again what is left to do. Nodes of an older version go on where the file says so. Returns the
- * version before (0 = an empty database) and after.
+ * lock and looks again what is left to do. Nodes of an older version go on where the file says so. Resolves with the
+ * number of the newest migration before and after; 0 for an empty database.
  */
 export async function migratePostgres({ url }: { url: string }): Promise<{ from: number; to: number }> {
   const pool = openMigrationPool(url);

@@ -1,5 +1,5 @@
 import type { Application } from "../../../domain/application.ts";
-import type { ApplicationStore, UpdateResult } from "../../port.ts";
+import type { ApplicationStore, BasedOnVersion, UpdateResult } from "../../port.ts";
 import type { ConnectionPool, Database } from "../database.ts";
 import {
   APPLICATION_COLUMNS,
@@ -39,7 +39,7 @@ const update = statement(
   "application.update",
   `WITH written AS (
      UPDATE application SET uid = $3, name = $4, throttle_rate = $5, metadata = $6, created_at = $7, updated_at = $8
-     WHERE environment_id = $2 AND id = $1 AND NOT deleted
+     WHERE environment_id = $2 AND id = $1 AND NOT deleted AND updated_at = coalesce($9, updated_at)
      RETURNING id)
    INSERT INTO change (app_id) SELECT id FROM written`,
 );
@@ -79,22 +79,32 @@ export function applicationStore({ ingest, lists }: Database): ApplicationStore 
     async list({ environmentId, page }) {
       return (await list(lists, page, [environmentId])).map(toApplication);
     },
-    update: (application) => updateApplication(lists, application),
+    update: (application, options) => updateApplication(lists, application, options?.basedOn),
     delete: (query) => deleteApplication(lists, query),
   };
 }
 
-/** One statement on one row: whoever writes later replaces the whole record. */
-async function updateApplication(pool: ConnectionPool, application: Application): Promise<UpdateResult> {
+/**
+ * One statement on one row: whoever writes later replaces the whole record, unless its change is based on an older one,
+ * which the row says after the wait for whoever was earlier.
+ */
+async function updateApplication(
+  pool: ConnectionPool,
+  application: Application,
+  basedOn: BasedOnVersion["basedOn"],
+): Promise<UpdateResult | "stale"> {
   try {
-    const { count } = await pool.query(update, toApplicationRow(application));
+    const values = [...toApplicationRow(application), basedOn?.updatedAt ?? null];
+    const { count } = await pool.query(update, values);
     if (count > 0) return "updated";
   } catch (error) {
     if (isTaken(error, "application_uid")) return "uid_taken";
     throw error;
   }
   const holder = await findHolder(pool, application);
-  return holder === null || holder.id === application.id ? "not_found" : "uid_taken";
+  if (holder !== null && holder.id !== application.id) return "uid_taken";
+  const { rows } = await pool.query(find, [application.environmentId, application.id]);
+  return rows.length > 0 ? "stale" : "not_found";
 }
 
 /**

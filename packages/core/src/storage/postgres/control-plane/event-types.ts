@@ -28,7 +28,7 @@ const update = statement(
   "event_type.update",
   `UPDATE event_type SET description = $3, archived = $4, deprecated = $5, schemas = $6, group_name = $7,
      feature_flags = $8, created_at = $9, updated_at = $10
-   WHERE environment_id = $1 AND name = $2`,
+   WHERE environment_id = $1 AND name = $2 AND updated_at = coalesce($11, updated_at)`,
 );
 const remove = statement(
   "event_type.delete",
@@ -59,9 +59,11 @@ export function eventTypeStore({ lists }: Database): EventTypeStore {
       const rows = await (includeArchived ? list : listLive)(lists, page, [environmentId]);
       return rows.map(toEventType);
     },
-    async update(eventType) {
-      const { count } = await lists.query(update, toEventTypeRow(eventType));
-      return count > 0 ? "updated" : "not_found";
+    async update(eventType, options) {
+      const values = [...toEventTypeRow(eventType), options?.basedOn?.updatedAt ?? null];
+      const { count } = await lists.query(update, values);
+      if (count > 0) return "updated";
+      return (await findByName(eventType)) === null ? "not_found" : "stale";
     },
     async delete({ environmentId, name }) {
       return (await lists.query(remove, [environmentId, name])).count > 0;

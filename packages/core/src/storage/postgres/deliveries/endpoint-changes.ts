@@ -111,6 +111,10 @@ function apply(state: EndpointState, change: EndpointChange): void {
   if (change.kind === "disable") {
     // Once, with the first reason.
     if (state.disabled) return;
+    const { failingSince } = change;
+    const ended =
+      state.failingSince === null || (failingSince !== undefined && state.failingSince > failingSince);
+    if (failingSince !== undefined && ended) return;
     state.disabled = true;
     state.disabledReason = change.reason;
     state.disabledAt = change.at;

@@ -22,7 +22,8 @@ const endDue = statement<[n: number]>(
 /**
  * The attempt after a counted one is an automatic retry, whoever asked for that one. What was to be paused comes
  * due where its endpoint has been enabled meanwhile: whoever resumed its deliveries did not see this one. The
- * endpoints of paused ones are locked (`lockEndpoints`), so none is enabled between this look and the commit.
+ * endpoints of paused ones are locked (`lockEndpoints`), so none is enabled between this look and the commit. The same
+ * for one that was to be disabled for a run of failures (`failed_since`) that has ended.
  */
 const moveDue = statement<[n: number]>(
   "due.move",
@@ -30,10 +31,11 @@ const moveDue = statement<[n: number]>(
      manual = CASE WHEN due.attempts = s.next_attempts THEN due.manual ELSE FALSE END,
      next_attempt_at = CASE WHEN s.pausing AND EXISTS (
        SELECT 1 FROM endpoint AS e
-       WHERE e.app_id = s.app_id AND e.id = s.endpoint_id AND NOT e.deleted AND NOT e.disabled)
+       WHERE e.app_id = s.app_id AND e.id = s.endpoint_id AND NOT e.deleted AND NOT e.disabled
+         AND (e.failing_since <= s.failed_since) IS NOT TRUE)
        THEN ${DUE_AT_ONCE} ELSE s.next_attempt_at END
-   FROM unnest(${SETTLED}, $8::bigint[], $9::integer[], $10::boolean[])
-     AS s (${SETTLED_COLUMNS}, next_attempt_at, next_attempts, pausing)
+   FROM unnest(${SETTLED}, $8::bigint[], $9::integer[], $10::boolean[], $11::bigint[])
+     AS s (${SETTLED_COLUMNS}, next_attempt_at, next_attempts, pausing, failed_since)
    WHERE ${HELD} RETURNING s.n`,
 );
 
@@ -98,10 +100,17 @@ function nextColumns(settles: readonly Settle[]): Buffer[] {
   return [
     bigintArray(settles.map(({ settled: { next } }) => (next.kind === "retry" ? next.at : null))),
     intArray(settles.map(({ settled: { next } }) => (next.kind === "ended" ? null : next.attempts))),
-    booleanArray(
-      settles.map(({ settled }) => settled.next.kind === "paused" && settled.endpoint?.kind !== "disable"),
-    ),
+    booleanArray(settles.map(({ settled }) => settled.next.kind === "paused" && !disablesForSure(settled))),
+    bigintArray(settles.map(({ settled }) => failedSince(settled))),
   ];
+}
+
+function disablesForSure(settled: SettledDelivery): boolean {
+  return settled.endpoint?.kind === "disable" && failedSince(settled) === null;
+}
+
+function failedSince({ endpoint }: SettledDelivery): number | null {
+  return endpoint?.kind === "disable" ? (endpoint.failingSince ?? null) : null;
 }
 
 /** Also of those whose lease was lost: the POST has been made, so it belongs to the history. */

@@ -75,13 +75,14 @@ export async function takeUnique(
       dropKeys,
       keyColumns(gone, (each) => each.goneMessageId),
     );
-  const keysTaken = taken(connection.query(takeKeys, takeKeyColumns(keyed)), keyed);
-  const eventIdsTaken = taken(connection.query(takeEventIds, eventColumns(named)), named);
-  const refused = { keyed: await keysTaken, named: await eventIdsTaken };
-  if (refused.keyed.size === 0 && refused.named.size === 0) return candidates;
+  const [keysRefused, eventIdsRefused] = await Promise.all([
+    refusedOf(keyed, (each) => connection.query(takeKeys, takeKeyColumns(each))),
+    refusedOf(named, (each) => connection.query(takeEventIds, eventColumns(each))),
+  ]);
+  if (keysRefused.size === 0 && eventIdsRefused.size === 0) return candidates;
   // One of the two is not enough: it goes back.
-  const keysBack = keyed.filter((each) => refused.named.has(each) && !refused.keyed.has(each));
-  const eventIdsBack = named.filter((each) => refused.keyed.has(each) && !refused.named.has(each));
+  const keysBack = keyed.filter((each) => eventIdsRefused.has(each) && !keysRefused.has(each));
+  const eventIdsBack = named.filter((each) => keysRefused.has(each) && !eventIdsRefused.has(each));
   if (keysBack.length > 0) {
     void connection.query(
       dropKeys,
@@ -89,15 +90,16 @@ export async function takeUnique(
     );
   }
   if (eventIdsBack.length > 0) void connection.query(dropEventIds, eventColumns(eventIdsBack));
-  return candidates.filter((each) => !refused.keyed.has(each) && !refused.named.has(each));
+  return candidates.filter((each) => !keysRefused.has(each) && !eventIdsRefused.has(each));
 }
 
 /** Those that did not get theirs. */
-async function taken(
-  answer: Promise<{ rows: [messageId: string][] }>,
+async function refusedOf(
   asked: readonly Candidate[],
+  take: (asked: readonly Candidate[]) => Promise<{ rows: [messageId: string][] }>,
 ): Promise<ReadonlySet<Candidate>> {
-  const { rows } = await answer;
+  if (asked.length === 0) return new Set();
+  const { rows } = await take(asked);
   if (rows.length === asked.length) return new Set();
   const ids = new Set(rows.map(([messageId]) => messageId));
   return new Set(asked.filter(({ accepted }) => !ids.has(accepted.message.id)));

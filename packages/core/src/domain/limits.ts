@@ -123,12 +123,16 @@ export const CLAIM_PAUSE_MS = 5;
 /** How often a database is asked what became of a commit whose connection was lost, and the pause between. */
 export const OUTCOME_ASKS_MAX = 20;
 export const OUTCOME_PAUSE_MS = 250;
+/** Commits of which it is not known whether they went through, remembered until it is. */
+export const DOUBTFUL_COMMITS_MAX = 1_000;
 /** How often the messages of a batch are tried whose key or event id turned out to be free after all. */
 export const ACCEPT_ROUNDS_MAX = 4;
 /** How often a transaction is tried again that another one was in the way of. */
 export const COLLISION_RETRIES_MAX = 5;
 /** How many of a FIFO endpoint's oldest deliveries are looked at for one that is being sent. */
 export const FIFO_WINDOW = 1_024;
+/** A claim looks for messages of this age; for the few older ones it looks again. */
+export const CLAIM_RECENT_MS = 3 * DAY_MS;
 /** Deliveries that are owed are counted up to here for the metrics; beyond it their number is estimated. */
 export const DUE_COUNTED_MAX = 10_000;
 /** Changes that other nodes have seen long since are removed, so many at a time, every so many questions for them. */

@@ -214,7 +214,7 @@ describe.skipIf(noPostgres)("the control plane of several nodes", () => {
         nodes[0]!.applications.delete({ environmentId, id: application.id }),
         nodes[1]!.applications.delete({ environmentId, id: application.id }),
       ]);
-      expect(results.slice(-2).toSorted()).toEqual([false, true]);
+      expect(results.slice(-2).filter((deleted) => deleted === true)).toHaveLength(1);
     }
   });
 });

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import pg from "pg";
 import { StoreUnavailable } from "../port.ts";
 import { CommitOutcome, type TransactionMark } from "./commit-outcome.ts";
@@ -173,6 +174,7 @@ class PgPool implements ConnectionPool {
     let result: Result;
     let mark: TransactionMark | undefined;
     try {
+      gather(client);
       const begun = client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
       const marked = run(client, markTransaction, []);
       // Looked at below: an error of the work comes first.
@@ -255,11 +257,23 @@ function transactionConnection(client: pg.PoolClient): Connection {
   };
 }
 
+/**
+ * What is sent in one go leaves in one packet: pg writes each statement by itself. Not in pg's types, but the
+ * stream is there for as long as pg has had connections.
+ */
+function gather(client: pg.PoolClient & { connection?: { stream?: Writable } }): void {
+  const stream = client.connection?.stream;
+  if (stream === undefined || stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
+
 async function run<Row extends readonly unknown[]>(
   client: pg.PoolClient,
   { name, text }: Statement<Row>,
   values: readonly SqlValue[],
 ): Promise<{ rows: Row[]; count: number }> {
+  gather(client);
   const { rows, rowCount } = await client.query({ name, text, values: [...values], rowMode: "array" });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the statement says what its columns are
   return { rows: rows as unknown as Row[], count: rowCount ?? 0 };

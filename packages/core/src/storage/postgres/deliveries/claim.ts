@@ -1,6 +1,8 @@
-import { FIFO_WINDOW } from "../../../domain/limits.ts";
+import { ID_PREFIX } from "../../../domain/ids.ts";
+import { ksuidFloor } from "../../../domain/ksuid.ts";
+import { CLAIM_RECENT_MS, FIFO_WINDOW } from "../../../domain/limits.ts";
 import { type ClaimedDelivery, type ClaimRequest, CommitInDoubt } from "../../port.ts";
-import { booleanArray, intArray, textArray } from "../arrays.ts";
+import { bigintArray, booleanArray, intArray, textArray } from "../arrays.ts";
 import type { Connection, ConnectionPool } from "../database.ts";
 import { statement } from "../statement.ts";
 import { type DueRow, toDueDelivery } from "./rows.ts";
@@ -20,7 +22,13 @@ const lockFifoEndpoints = statement<[appId: string, endpointId: string]>(
    FOR NO KEY UPDATE OF e SKIP LOCKED`,
 );
 
-type ClaimedRow = [place: number, ...due: DueRow, eventType: string | null, payload: string | null];
+type ClaimedRow = [
+  total: number,
+  ...due: DueRow,
+  eventType: string | null,
+  payload: string | null,
+  payloadBytes: number,
+];
 
 const COLUMNS = "d.app_id, d.endpoint_id, d.ord, d.message_id, d.attempts, d.manual, d.once";
 
@@ -34,6 +42,8 @@ const COLUMNS = "d.app_id, d.endpoint_id, d.ord, d.message_id, d.attempts, d.man
  *
  * A FIFO lane gives its oldest deliveries up to the first that is not due, and none while any is being sent. Its
  * endpoint was locked by a statement before this one, so that what the last claim took is seen here.
+ *
+ * Messages are looked for from $9 on: PostgreSQL then opens the partitions of a few days, not those of all.
  */
 const claim = statement<ClaimedRow>(
   "claim.lease",
@@ -68,14 +78,14 @@ const claim = statement<ClaimedRow>(
      SELECT d.*, m.event_type, m.payload, row_number() OVER in_order AS total,
        sum(coalesce(octet_length(m.payload), 0)) OVER in_order AS bytes
      FROM due_rows AS d
-     LEFT JOIN message AS m ON m.app_id = d.app_id AND m.id = d.message_id
+     LEFT JOIN message AS m ON m.app_id = d.app_id AND m.id = d.message_id AND m.id >= $9
      WINDOW in_order AS (ORDER BY d.lane, d.place ROWS UNBOUNDED PRECEDING))
    UPDATE due AS d SET leased_by = $1
    FROM wanted AS w
    WHERE d.app_id = w.app_id AND d.endpoint_id = w.endpoint_id AND d.ord = w.ord AND d.message_id = w.message_id
      AND d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2
      AND w.total <= $7 AND (w.bytes <= $8 OR w.total = 1)
-   RETURNING w.total, ${COLUMNS}, w.event_type, w.payload`,
+   RETURNING w.total, ${COLUMNS}, w.event_type, w.payload, coalesce(octet_length(w.payload), 0)`,
 );
 
 export async function claimDue(dispatch: ConnectionPool, request: ClaimRequest): Promise<ClaimedDelivery[]> {
@@ -88,12 +98,13 @@ export async function claimDue(dispatch: ConnectionPool, request: ClaimRequest):
     // If they are leased after all, nobody but us knows of them: sending them is the safe thing to do.
     if (!(error instanceof CommitInDoubt)) throw error;
   }
-  return claimed.toSorted(([a], [b]) => a - b).map(toClaimedDelivery);
+  return claimed.map(toClaimedDelivery);
 }
 
 async function claimRows(connection: Connection, request: ClaimRequest): Promise<ClaimedRow[]> {
   const lanes = await lanesOfOurs(connection, request.lanes);
   if (lanes.length === 0) return [];
+  const recent = ksuidFloor(ID_PREFIX.message, request.now - CLAIM_RECENT_MS);
   const { rows } = await connection.query(claim, [
     request.leaseId,
     request.now,
@@ -103,8 +114,66 @@ async function claimRows(connection: Connection, request: ClaimRequest): Promise
     booleanArray(lanes.map(({ fifo }) => fifo)),
     request.limit,
     request.bytesMax,
+    recent,
   ]);
-  return rows;
+  const claimed = rows.toSorted(([a], [b]) => a - b);
+  const hasOld = claimed.some(([, , , , messageId]) => messageId < recent);
+  return hasOld ? addOldMessages(connection, claimed, { ...request, recent }) : claimed;
+}
+
+const findOldMessages = statement<[place: number, eventType: string, payload: string | null, bytes: number]>(
+  "claim.find_old_messages",
+  `SELECT c.place, m.event_type, m.payload, coalesce(octet_length(m.payload), 0)
+   FROM unnest($1::integer[], $2::text[], $3::text[]) AS c (place, app_id, id)
+   CROSS JOIN LATERAL (
+     SELECT * FROM message
+     WHERE message.app_id = c.app_id AND message.id = c.id AND message.id >= $4 AND message.id <= $5 LIMIT 1) AS m`,
+);
+
+/** This transaction has leased them. They are due as they were before. */
+const giveBack = statement(
+  "claim.give_back",
+  `UPDATE due SET leased_by = NULL
+   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS c (app_id, endpoint_id, ord, message_id)
+   WHERE due.app_id = c.app_id AND due.endpoint_id = c.endpoint_id AND due.ord = c.ord
+     AND due.message_id = c.message_id AND due.leased_by = $5`,
+);
+
+/** Adds what old messages hold; what does not fit any more with their payloads is given back. */
+async function addOldMessages(
+  connection: Connection,
+  claimed: readonly ClaimedRow[],
+  { leaseId, recent, bytesMax }: { leaseId: string; recent: string; bytesMax: number },
+): Promise<ClaimedRow[]> {
+  const old = claimed.filter(([, , , , messageId]) => messageId < recent);
+  const ids = old.map(([, , , , messageId]) => messageId).toSorted();
+  const { rows } = await connection.query(findOldMessages, [
+    intArray(old.map(([total]) => total)),
+    textArray(old.map(([, appId]) => appId)),
+    textArray(old.map(([, , , , messageId]) => messageId)),
+    ids[0] ?? "",
+    ids.at(-1) ?? "",
+  ]);
+  const found = new Map(rows.map((row) => [row[0], row]));
+  const complete = claimed.map((row): ClaimedRow => {
+    const [total, appId, endpointId, order, messageId, attempts, manual, once] = row;
+    const message = found.get(total);
+    if (message === undefined) return row;
+    const [, eventType, payload, bytes] = message;
+    return [total, appId, endpointId, order, messageId, attempts, manual, once, eventType, payload, bytes];
+  });
+  let bytes = 0;
+  const tooMuch = complete.findIndex((row, index) => (bytes += row[10]) > bytesMax && index > 0);
+  if (tooMuch === -1) return complete;
+  const back = complete.slice(tooMuch);
+  await connection.query(giveBack, [
+    textArray(back.map(([, appId]) => appId)),
+    textArray(back.map(([, , endpointId]) => endpointId)),
+    bigintArray(back.map(([, , , order]) => order)),
+    textArray(back.map(([, , , , messageId]) => messageId)),
+    leaseId,
+  ]);
+  return complete.slice(0, tooMuch);
 }
 
 /** Without the FIFO lanes that another node is claiming from right now. */

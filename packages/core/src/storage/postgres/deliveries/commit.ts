@@ -116,11 +116,11 @@ async function writeRound(parts: CommitParts, round: Round): Promise<Written> {
  * does not depend on an answer is sent without waiting for it.
  */
 async function write(connection: Connection, { candidates, settled }: Round): Promise<Written> {
-  const nodes = holdNodes(
-    connection,
-    candidates.map(({ accepted }) => accepted),
-  );
-  const [taken, endpoints, held] = await Promise.all([
+  const [alive, taken, endpoints, held] = await Promise.all([
+    holdNodes(
+      connection,
+      candidates.map(({ accepted }) => accepted),
+    ),
     takeUnique(connection, candidates).then(async (unique) => {
       await insertAccepted(
         connection,
@@ -133,7 +133,6 @@ async function write(connection: Connection, { candidates, settled }: Round): Pr
     recordAttempts(connection, settled),
   ]);
   await endpoints?.write(connection, { settled, held });
-  const alive = await nodes;
   return {
     held,
     accepted: taken.map(({ accepted, place }) => {

@@ -55,7 +55,9 @@ const list = statement<DueRecordRow>(
        (SELECT m.created_at FROM message AS m WHERE m.app_id = $1 AND m.id = $2)) END,
      d.leased_by IS NOT NULL
    FROM endpoint AS e
-   JOIN due AS d ON d.app_id = $1 AND d.endpoint_id = e.id AND d.message_id = $2 AND d.ord = 0
+   CROSS JOIN LATERAL (
+     SELECT * FROM due WHERE due.app_id = $1 AND due.endpoint_id = e.id AND due.ord = 0 AND due.message_id = $2
+     LIMIT 1) AS d
    WHERE e.app_id = $1 AND NOT e.deleted
    UNION ALL
    SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.attempts, d.manual, d.once,

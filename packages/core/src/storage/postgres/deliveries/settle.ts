@@ -28,9 +28,9 @@ const moveDue = statement<[n: number]>(
   "due.move",
   `UPDATE due SET leased_by = NULL, attempts = s.next_attempts,
      manual = CASE WHEN due.attempts = s.next_attempts THEN due.manual ELSE FALSE END,
-     next_attempt_at = CASE WHEN s.pausing AND EXISTS (
-       SELECT 1 FROM endpoint AS e
-       WHERE e.app_id = s.app_id AND e.id = s.endpoint_id AND NOT e.deleted AND NOT e.disabled)
+     next_attempt_at = CASE WHEN s.pausing AND (
+       SELECT TRUE FROM endpoint AS e
+       WHERE e.app_id = s.app_id AND e.id = s.endpoint_id AND NOT e.deleted AND NOT e.disabled LIMIT 1)
        THEN ${DUE_AT_ONCE} ELSE s.next_attempt_at END
    FROM unnest(${SETTLED}, $8::bigint[], $9::integer[], $10::boolean[])
      AS s (${SETTLED_COLUMNS}, next_attempt_at, next_attempts, pausing)

@@ -3,7 +3,9 @@
  * one gets it. Both are asked for in one order (first all keys, then all event ids, each sorted), so that two
  * batches never wait for each other.
  */
-import { IDEMPOTENCY_TTL_MS } from "../../../domain/limits.ts";
+import { ID_PREFIX } from "../../../domain/ids.ts";
+import { ksuidFloor } from "../../../domain/ksuid.ts";
+import { IDEMPOTENCY_TTL_MS, NODE_CLOCKS_APART_MAX_MS } from "../../../domain/limits.ts";
 import type { AcceptedMessage, AcceptResult } from "../../port.ts";
 import { bigintArray, intArray, textArray } from "../arrays.ts";
 import type { Connection } from "../database.ts";
@@ -73,13 +75,14 @@ export async function takeUnique(
       dropKeys,
       keyColumns(gone, (each) => each.goneMessageId),
     );
-  const keysTaken = taken(connection.query(takeKeys, takeKeyColumns(keyed)), keyed);
-  const eventIdsTaken = taken(connection.query(takeEventIds, eventColumns(named)), named);
-  const refused = { keyed: await keysTaken, named: await eventIdsTaken };
-  if (refused.keyed.size === 0 && refused.named.size === 0) return candidates;
+  const [keysRefused, eventIdsRefused] = await Promise.all([
+    refusedOf(keyed, (each) => connection.query(takeKeys, takeKeyColumns(each))),
+    refusedOf(named, (each) => connection.query(takeEventIds, eventColumns(each))),
+  ]);
+  if (keysRefused.size === 0 && eventIdsRefused.size === 0) return candidates;
   // One of the two is not enough: it goes back.
-  const keysBack = keyed.filter((each) => refused.named.has(each) && !refused.keyed.has(each));
-  const eventIdsBack = named.filter((each) => refused.keyed.has(each) && !refused.named.has(each));
+  const keysBack = keyed.filter((each) => eventIdsRefused.has(each) && !keysRefused.has(each));
+  const eventIdsBack = named.filter((each) => keysRefused.has(each) && !eventIdsRefused.has(each));
   if (keysBack.length > 0) {
     void connection.query(
       dropKeys,
@@ -87,15 +90,16 @@ export async function takeUnique(
     );
   }
   if (eventIdsBack.length > 0) void connection.query(dropEventIds, eventColumns(eventIdsBack));
-  return candidates.filter((each) => !refused.keyed.has(each) && !refused.named.has(each));
+  return candidates.filter((each) => !keysRefused.has(each) && !eventIdsRefused.has(each));
 }
 
 /** Those that did not get theirs. */
-async function taken(
-  answer: Promise<{ rows: [messageId: string][] }>,
+async function refusedOf(
   asked: readonly Candidate[],
+  take: (asked: readonly Candidate[]) => Promise<{ rows: [messageId: string][] }>,
 ): Promise<ReadonlySet<Candidate>> {
-  const { rows } = await answer;
+  if (asked.length === 0) return new Set();
+  const { rows } = await take(asked);
   if (rows.length === asked.length) return new Set();
   const ids = new Set(rows.map(([messageId]) => messageId));
   return new Set(asked.filter(({ accepted }) => !ids.has(accepted.message.id)));
@@ -151,7 +155,10 @@ type HolderRow = [
   ...message: MessageRow | null[],
 ];
 
-/** What holds the keys and event ids, each by its primary key. */
+/**
+ * What holds the keys and event ids, each by its primary key. A key is never older than it lasts, so neither is
+ * its message: no older partition is looked at ($6).
+ */
 const findHolders = statement<HolderRow>(
   "idempotency.find_holders",
   `SELECT k.index, held.created_at, held.body_hash, held.message_id, e.app_id IS NOT NULL,
@@ -161,7 +168,9 @@ const findHolders = statement<HolderRow>(
    FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[])
      AS k (index, environment_id, scope, app_id, event_id)
    LEFT JOIN idempotency AS held ON held.environment_id = k.environment_id AND held.scope = k.scope
-   LEFT JOIN message AS m ON m.app_id = k.app_id AND m.id = held.message_id
+   LEFT JOIN LATERAL (
+     SELECT * FROM message WHERE message.app_id = k.app_id AND message.id = held.message_id AND message.id >= $6
+     LIMIT 1) AS m ON TRUE
    LEFT JOIN message_event AS e ON e.app_id = k.app_id AND e.event_id = k.event_id`,
 );
 
@@ -182,6 +191,7 @@ export async function findVerdicts(
     textArray(candidates.map(({ accepted }) => accepted.idempotency?.scope ?? null)),
     textArray(candidates.map(({ accepted }) => accepted.message.appId)),
     textArray(candidates.map(({ accepted }) => accepted.message.eventId)),
+    oldestOfKeys(candidates),
   ]);
   const verdicts = new Map<Candidate, Verdict>();
   for (const row of rows) {
@@ -189,6 +199,14 @@ export async function findVerdicts(
     if (candidate !== undefined) verdicts.set(candidate, verdictOf(candidate, row));
   }
   return verdicts;
+}
+
+/** Below every message that a key which still lasts may answer with; the nodes' clocks may be apart. */
+function oldestOfKeys(candidates: readonly Candidate[]): string {
+  const times = candidates.map(
+    ({ accepted }) => accepted.idempotency?.createdAt ?? accepted.message.createdAt,
+  );
+  return ksuidFloor(ID_PREFIX.message, Math.min(...times) - IDEMPOTENCY_TTL_MS - NODE_CLOCKS_APART_MAX_MS);
 }
 
 function verdictOf({ accepted: { idempotency } }: Candidate, row: HolderRow): Verdict {

@@ -12,8 +12,8 @@ const lockMessages = statement<[id: string, eventId: string | null]>(
 );
 /**
  * What is owed of the messages from $2 to $3, and whether it ends with its message: paused, of an endpoint that
- * is disabled. One seek finds the next lane of the application, one each the messages of a lane; only the lane of
- * a FIFO endpoint, which has another order, is read as a whole.
+ * is disabled. One seek finds the next lane of the application, one the messages of a lane; those of FIFO endpoints
+ * have an index of their own.
  */
 const findOwed = statement<[endpointId: string, order: number, messageId: string, ends: boolean]>(
   "prune.find_owed",
@@ -23,17 +23,16 @@ const findOwed = statement<[endpointId: string, order: number, messageId: string
      SELECT (SELECT due.endpoint_id FROM due WHERE due.app_id = $1 AND due.endpoint_id > lane.endpoint_id
              ORDER BY due.endpoint_id LIMIT 1)
      FROM lane WHERE lane.endpoint_id IS NOT NULL)
-   SELECT lane.endpoint_id, owed.ord, owed.message_id,
+   SELECT owed.endpoint_id, owed.ord, owed.message_id,
      owed.paused AND COALESCE((SELECT disabled AND NOT deleted FROM endpoint
-       WHERE app_id = $1 AND id = lane.endpoint_id), FALSE)
-   FROM lane CROSS JOIN LATERAL (
-     SELECT ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL AS paused FROM due
-     WHERE app_id = $1 AND endpoint_id = lane.endpoint_id AND ord = 0 AND message_id >= $2 AND message_id <= $3
+       WHERE app_id = $1 AND id = owed.endpoint_id), FALSE)
+   FROM (
+     SELECT due.endpoint_id, ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL AS paused
+     FROM lane JOIN due ON due.app_id = $1 AND due.endpoint_id = lane.endpoint_id AND due.ord = 0
+       AND due.message_id >= $2 AND due.message_id <= $3
      UNION ALL
-     SELECT ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL FROM due
-     WHERE app_id = $1 AND endpoint_id = lane.endpoint_id AND ord > 0 AND message_id >= $2 AND message_id <= $3
-   ) AS owed
-   WHERE lane.endpoint_id IS NOT NULL
+     SELECT endpoint_id, ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL FROM due
+     WHERE app_id = $1 AND ord <> 0 AND message_id >= $2 AND message_id <= $3) AS owed
    ORDER BY 1, 2, 3`,
 );
 const endPaused = statement(

@@ -19,6 +19,7 @@ export type Answer = number | "timeout" | Promise<number> | { status: number; he
 
 /** A post that left, as the receiver would have seen it. */
 export interface Post extends EgressRequest {
+  readonly body: string;
   readonly at: number;
   readonly messageId: string;
 }
@@ -96,7 +97,13 @@ async function startHarness(parts: {
   const egress: Egress = {
     async post(request) {
       const messageId = request.headers["webhook-id"] ?? "";
-      const post = { ...request, headers: { ...request.headers }, at: runtime.clock.now(), messageId };
+      const post: Post = {
+        ...request,
+        headers: { ...request.headers },
+        body: Buffer.from(request.body).toString(),
+        at: runtime.clock.now(),
+        messageId,
+      };
       posts.push(post);
       const outcome = await outcomeOf(harness.answer(post), request.signal);
       // A killed process never hears the answer.

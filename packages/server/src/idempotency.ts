@@ -21,7 +21,7 @@ export function keyedRequest(request: {
   /** As sent, with its query. */
   readonly url: string;
   readonly key: string | readonly string[] | undefined;
-  readonly bodyText: string;
+  readonly body: Uint8Array;
 }): KeyedRequest | null {
   const { key, url } = request;
   if (key === undefined) return null;
@@ -36,7 +36,7 @@ export function keyedRequest(request: {
   const scope = `${request.environmentId}\n${request.method}\n${path}\n${key}`;
   return {
     scope: hash("sha256", scope, "base64"),
-    bodyHash: hash("sha256", `${query}\n${request.bodyText}`, "base64"),
+    bodyHash: hash("sha256", Buffer.concat([Buffer.from(`${query}\n`), request.body]), "base64"),
   };
 }
 

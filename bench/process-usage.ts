@@ -32,7 +32,8 @@ export class Meter {
     return {
       at: nowMicros(),
       subject: cpuMicros(this.#subject),
-      bench: cpuMicros(this.#bench),
+      // Without its children: the subject is one of them.
+      bench: sumOf(this.#bench, ownCpuMicros),
       machine: machineCpuMicros(),
     };
   }
@@ -47,14 +48,18 @@ interface Reading {
 
 /** User and system time so far of these processes and their children, all threads, in microseconds. */
 export function cpuMicros(roots: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of tree(roots)) {
-    const stat = read(`/proc/${pid}/stat`);
-    // The name, in parentheses, may hold spaces: count from behind it.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
-  }
-  return ticks * TICK_MICROS;
+  return sumOf(tree(roots), ownCpuMicros);
+}
+
+function ownCpuMicros(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  // The name, in parentheses, may hold spaces: count from behind it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MICROS;
+}
+
+function sumOf(pids: readonly number[], read: (pid: number) => number): number {
+  return pids.reduce((sum, pid) => sum + read(pid), 0);
 }
 
 /** Time so far that the machine, or the part of it a hypervisor gave us, worked for anyone, in microseconds. */

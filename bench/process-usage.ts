@@ -58,8 +58,8 @@ function ownCpuMicros(pid: number): number {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MICROS;
 }
 
-function sumOf(pids: readonly number[], read: (pid: number) => number): number {
-  return pids.reduce((sum, pid) => sum + read(pid), 0);
+function sumOf(pids: readonly number[], microsOf: (pid: number) => number): number {
+  return pids.reduce((sum, pid) => sum + microsOf(pid), 0);
 }
 
 /** Time so far that the machine, or the part of it a hypervisor gave us, worked for anyone, in microseconds. */

@@ -44,18 +44,20 @@ export async function attemptDelivery(
   const startedAt = runtime.clock.now();
   const timestampS = Math.floor(startedAt / SECOND_MS);
   const { messageId } = item.delivery;
+  // Encoded once, for the signature and for the wire.
+  const body = Buffer.from(item.payload);
   const headers: Record<string, string> = {
     ...endpoint.headers,
     "content-type": "application/json",
     "user-agent": USER_AGENT,
     "webhook-id": messageId,
     "webhook-timestamp": String(timestampS),
-    "webhook-signature": lane.signer(startedAt).sign(messageId, timestampS, item.payload),
+    "webhook-signature": lane.signer(startedAt).sign(messageId, timestampS, body),
   };
   const outcome = await options.egress.post({
     url: endpoint.url,
     headers,
-    body: item.payload,
+    body,
     deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
     signal: options.signal,
   });

@@ -76,9 +76,7 @@ export async function cleanUpCluster(): Promise<void> {
 /** SQLite with a cluster on top: every node gets the same. */
 export async function sharedSqlite(): Promise<SharedBackend> {
   const directory = mkdtempSync(join(tmpdir(), "posthaste-cluster-"));
-  const store = shareStore(
-    await openSqliteStore({ directory, reserveBytes: 0 }),
-  );
+  const store = shareStore(await openSqliteStore({ directory, reserveBytes: 0 }));
   return {
     open: async () => store,
     violations: store.violations,
@@ -225,7 +223,8 @@ function startNode(parts: {
       async post(request) {
         const messageId = request.headers["webhook-id"] ?? "";
         const at = runtime.clock.now();
-        const post = { ...request, headers: { ...request.headers }, at, messageId, node: name };
+        const body = Buffer.from(request.body).toString();
+        const post = { ...request, headers: { ...request.headers }, body, at, messageId, node: name };
         harness.posts.push(post);
         const outcome = await outcomeOf(harness.answer(post), request.signal);
         await fault.running();

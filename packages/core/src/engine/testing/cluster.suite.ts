@@ -133,7 +133,11 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     const away = (): void => {
       throw new StoreUnavailable("away");
     };
-    for (const { fault } of nodes) fault.before = away;
+    // Each has seen the last beat of the one that loses it first.
+    for (const { fault } of nodes.toReversed()) {
+      fault.before = away;
+      await harness.pass(1_500);
+    }
     await harness.pass(12_000);
     for (const { engine } of nodes) expect(await engine.health()).toMatchObject({ ok: false });
     await expect(nodes[0]!.send()).rejects.toThrow();

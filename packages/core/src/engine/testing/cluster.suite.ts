@@ -16,6 +16,9 @@ const from =
   (name: string) =>
   ({ node }: ClusterPost): boolean =>
     node === name;
+const away = (): void => {
+  throw new StoreUnavailable("away");
+};
 const idsOf = (posts: readonly ClusterPost[]): Set<string> =>
   new Set(posts.map(({ messageId }) => messageId));
 
@@ -130,9 +133,6 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     await harness.addEndpoint();
     const nodes = [await harness.addNode("a"), await harness.addNode("b")];
     await harness.pass(3_000);
-    const away = (): void => {
-      throw new StoreUnavailable("away");
-    };
     // Each has seen the last beat of the one that loses it first.
     for (const { fault } of nodes.toReversed()) {
       fault.before = away;

@@ -214,4 +214,28 @@ describe.skipIf(noPostgres)("when the database goes", () => {
     await expect.poll(() => store.health()).toEqual({ ok: false, reason: "The database only reads." });
     await expect(scene.acceptAll([scene.accepted()])).rejects.toMatchObject({ name: "StoreUnavailable" });
   });
+
+  test("a commit whose standby was not waited for to the end is not taken for one", async () => {
+    const server = await startPostgres();
+    servers.push(server);
+    const url = `${server.url}/postgres`;
+    await migratePostgres({ url });
+    const store = await open(url);
+    const scene = await Scene.make(store, fakeRuntime());
+    // Its day's partition is made here.
+    await scene.deliver();
+    await runSql(url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    await runSql(url, "SELECT pg_reload_conf()");
+    await expect
+      .poll(() => runSql(url, "SHOW synchronous_standby_names"))
+      .toEqual([{ synchronous_standby_names: "nobody" }]);
+    const commit = scene.acceptAll([scene.accepted({ leased: true })]);
+    const cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    const caught = expect(commit).rejects.toBeInstanceOf(CommitInDoubt);
+    await expect.poll(() => runSql(url, cancel)).toHaveLength(1);
+    await caught;
+    await runSql(url, "ALTER SYSTEM RESET synchronous_standby_names");
+    await runSql(url, "SELECT pg_reload_conf()");
+    await expect.poll(() => store.deliveries.findDueLanes({ after: null, limit: 10 })).toHaveLength(1);
+  });
 });

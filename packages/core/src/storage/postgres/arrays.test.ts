@@ -30,7 +30,12 @@ describe.skipIf(noPostgres)("arrays as the server reads them", () => {
       textArray,
       (value) => value,
     ],
-    ["bigint", orNull(fc.maxSafeInteger()), bigintArray, (value: number | null) => (value === null ? null : String(value))],
+    [
+      "bigint",
+      orNull(fc.maxSafeInteger()),
+      bigintArray,
+      (value: number | null) => (value === null ? null : String(value)),
+    ],
     ["integer", orNull(fc.integer()), intArray, (value) => value],
     ["smallint", orNull(fc.integer({ min: -32_768, max: 32_767 })), smallintArray, (value) => value],
     ["boolean", fc.array(fc.boolean()), booleanArray, (value) => value],

@@ -33,7 +33,9 @@ describe.skipIf(noPostgres)("a start on PostgreSQL", () => {
   test("an unreachable server, a wrong password and a missing database are told apart", async () => {
     const url = await makeDatabase();
     const port = withPart(url, (parts) => (parts.port = "1"));
-    await expect(openStore(port)).rejects.toThrow(/^Cannot connect to the database on 127\.0\.0\.1:1 .*start it/);
+    await expect(openStore(port)).rejects.toThrow(
+      /^Cannot connect to the database on 127\.0\.0\.1:1 .*start it/,
+    );
     const password = withPart(url, (parts) => (parts.password = "wrong-secret"));
     const refused = await openStore(password).catch((error: Error) => error.message);
     expect(refused).toMatch(/^The database refuses the password of "postgres"/);

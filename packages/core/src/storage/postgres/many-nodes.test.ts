@@ -68,7 +68,9 @@ describe.skipIf(noPostgres)("several nodes on one database", () => {
       }
     });
     await Promise.all([...accepting, ...sending]);
-    expect(new Set(sent.map(({ endpointId, messageId }) => `${endpointId}/${messageId}`)).size).toBe(3 * total);
+    expect(new Set(sent.map(({ endpointId, messageId }) => `${endpointId}/${messageId}`)).size).toBe(
+      3 * total,
+    );
     const orders = sent.filter(({ endpointId }) => endpointId === fifo.id).map(({ order }) => order);
     expect(orders).toEqual(orders.toSorted((a, b) => a - b));
     expect(await runSql(url, "SELECT 1 FROM due")).toEqual([]);
@@ -105,7 +107,9 @@ describe.skipIf(noPostgres)("several nodes on one database", () => {
           return { delivery, leaseId, attempt: scene.newAttempt(delivery), next, endpoint };
         });
         // The same deliveries again, as a node would that had been taken for dead.
-        const late = settled.slice(0, pick(5)).map((each) => ({ ...each, attempt: null, leaseId: "node_late" }));
+        const late = settled
+          .slice(0, pick(5))
+          .map((each) => ({ ...each, attempt: null, leaseId: "node_late" }));
         const order = pick(2) === 0 ? [...settled, ...late] : [...late, ...settled].toReversed();
         const others = [
           store.endpoints.update({ ...any(), description: `round ${round}` }, {}),
@@ -118,10 +122,11 @@ describe.skipIf(noPostgres)("several nodes on one database", () => {
       }
     });
     await Promise.all(working);
-    expect(await runSql(url, "SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()")).toEqual(
-      [{ deadlocks: 0 }],
-    );
-    const doubled = "SELECT 1 FROM message WHERE event_id IS NOT NULL GROUP BY app_id, event_id HAVING count(*) > 1";
+    expect(
+      await runSql(url, "SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()"),
+    ).toEqual([{ deadlocks: 0 }]);
+    const doubled =
+      "SELECT 1 FROM message WHERE event_id IS NOT NULL GROUP BY app_id, event_id HAVING count(*) > 1";
     expect(await runSql(url, doubled)).toEqual([]);
     const kept = `SELECT 1 FROM idempotency AS i WHERE NOT EXISTS (SELECT 1 FROM message AS m WHERE m.id = i.message_id)
       UNION ALL SELECT 1 FROM message_event AS e WHERE NOT EXISTS (SELECT 1 FROM message AS m WHERE m.id = e.message_id)`;

@@ -123,6 +123,8 @@ export const CLAIM_PAUSE_MS = 5;
 /** How often a database is asked what became of a commit whose connection was lost, and the pause between. */
 export const OUTCOME_ASKS_MAX = 20;
 export const OUTCOME_PAUSE_MS = 250;
+/** Commits of which it is not known whether they went through, remembered until it is. */
+export const DOUBTFUL_COMMITS_MAX = 1_000;
 /** How often the messages of a batch are tried whose key or event id turned out to be free after all. */
 export const ACCEPT_ROUNDS_MAX = 4;
 /** How often a transaction is tried again that another one was in the way of. */

@@ -239,7 +239,7 @@ class PgPool implements ConnectionPool {
     client.release();
     // A transaction that failed on the way answers COMMIT with ROLLBACK, not with an error.
     if (command !== "COMMIT") throw new StoreUnavailable("the transaction was rolled back");
-    this.#outcome.check(this.#warned.get(client));
+    this.#outcome.check(mark, this.#warned.get(client));
   }
 }
 

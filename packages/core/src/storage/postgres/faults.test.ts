@@ -3,14 +3,17 @@ import { fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
 import { CommitInDoubt, type Store, StoreUnavailable } from "../port.ts";
 import { Scene } from "../testing/scene.ts";
 import { migratePostgres } from "./migrate.ts";
+import { type CuttingProxy, startCuttingProxy } from "./testing/cutting-proxy.ts";
 import { type PostgresServer, startPostgres } from "./testing/postgres-server.ts";
 import { runSql } from "./testing/run-sql.ts";
 import { makeDatabase, noPostgres, openStore } from "./testing/test-database.ts";
 
 const stores: Store[] = [];
 const servers: PostgresServer[] = [];
+const proxies: CuttingProxy[] = [];
 afterEach(async () => {
   await Promise.all(stores.splice(0).map((store) => store.close()));
+  for (const proxy of proxies.splice(0)) await proxy.close();
   for (const server of servers.splice(0)) await server.stop();
 });
 
@@ -120,6 +123,60 @@ describe.skipIf(noPostgres)("when connections are cut", () => {
     release();
     await held;
     expect(await first).toEqual([{ kind: "accepted" }]);
+  });
+});
+
+describe.skipIf(noPostgres)("when the answer to a COMMIT does not come", () => {
+  const behindProxy = async (): Promise<{ url: string; proxy: CuttingProxy; scene: Scene }> => {
+    const url = await makeDatabase();
+    const proxy = await startCuttingProxy(url);
+    proxies.push(proxy);
+    const scene = await Scene.make(await open(proxy.url), fakeRuntime());
+    return { url, proxy, scene };
+  };
+  const isStored = async (url: string, id: string): Promise<boolean> =>
+    (await runSql(url, "SELECT 1 FROM message WHERE id = $1", [id])).length > 0;
+
+  test("although it went through, the store finds out and answers as if it had come", async () => {
+    const { url, proxy, scene } = await behindProxy();
+    const accepted = scene.accepted({ leased: true });
+    proxy.cut = "after";
+    expect(await scene.acceptAll([accepted])).toEqual([{ kind: "accepted" }]);
+    expect(await isStored(url, accepted.message.id)).toBe(true);
+    proxy.cut = "after";
+    expect(await scene.settle(scene.settled(scene.delivery(accepted.message)))).toEqual([true]);
+    const waiting = await scene.accept();
+    proxy.cut = "after";
+    expect(await scene.claimDue()).toMatchObject([{ delivery: { messageId: waiting.id } }]);
+  });
+
+  test("because it never arrived, nothing is stored and the store says so", async () => {
+    const { url, proxy, scene } = await behindProxy();
+    const accepted = scene.accepted({ leased: true });
+    proxy.cut = "before";
+    const refused = await scene.acceptAll([accepted]).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StoreUnavailable);
+    expect(refused).not.toBeInstanceOf(CommitInDoubt);
+    expect(await isStored(url, accepted.message.id)).toBe(false);
+    proxy.cut = "nothing";
+    expect(await scene.acceptAll([accepted])).toEqual([{ kind: "accepted" }]);
+  });
+
+  test("and nobody can be asked, the commit is in doubt; what it leased is found once the database is back", async () => {
+    const { proxy, scene } = await behindProxy();
+    const accepted = scene.accepted({ leased: true });
+    const settled = scene.settled(scene.delivery(await scene.accept({ leased: true })));
+    proxy.cut = "after, for good";
+    const batch = { accepted: [accepted], settled: [settled] };
+    await expect(scene.store.deliveries.commit(batch)).rejects.toBeInstanceOf(CommitInDoubt);
+    proxy.cut = "nothing";
+    // The same settle again: its attempt is there once, and its delivery has ended.
+    expect(await scene.settle(settled)).toEqual([false]);
+    const { appId, messageId, id: attemptId } = settled.attempt!;
+    expect(await scene.store.history.findAttempt({ appId, messageId, attemptId })).toEqual(settled.attempt);
+    expect(await scene.due(accepted.message)).toMatchObject({ state: "sending" });
+    expect(await scene.store.deliveries.findDueLanes({ after: null, limit: 10 })).toHaveLength(1);
+    expect(await scene.claimDue()).toMatchObject([{ delivery: { messageId: accepted.message.id } }]);
   });
 });
 

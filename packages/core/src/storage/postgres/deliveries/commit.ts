@@ -4,6 +4,7 @@ import type { Connection, ConnectionPool } from "../database.ts";
 import { codeOf, isCollision } from "../failure.ts";
 import type { PartitionKeeper } from "../partitions.ts";
 import { holdNodes, insertAccepted, isLeased } from "./accept.ts";
+import type { DoubtfulLeases } from "./doubtful-leases.ts";
 import { SettledEndpoints } from "./endpoint-changes.ts";
 import { moveOn, recordAttempts } from "./settle.ts";
 import { type Candidate, findVerdicts, takeUnique } from "./unique.ts";
@@ -14,6 +15,7 @@ const NO_PLACES: ReadonlySet<number> = new Set();
 export interface CommitParts {
   readonly ingest: ConnectionPool;
   readonly partitions: PartitionKeeper;
+  readonly doubtful: DoubtfulLeases;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function commitBatch(parts: CommitParts, batch: CommitBatch): Promi
     } catch (error) {
       // What the first round wrote is stored: the rest is refused, not the batch.
       if (settled === null || !(error instanceof StoreUnavailable)) throw error;
+      parts.doubtful.add(error, { accepted: open.map(({ accepted }) => accepted), settled: [] });
       break;
     }
   }

@@ -1,10 +1,11 @@
 import pg from "pg";
 import { commitContained } from "../../contain.ts";
-import { type DeliveryStore, StoreUnavailable } from "../../port.ts";
+import { type CommitBatch, type CommitResult, type DeliveryStore, StoreUnavailable } from "../../port.ts";
 import type { Database } from "../database.ts";
 import type { PartitionKeeper } from "../partitions.ts";
 import { claimDue } from "./claim.ts";
 import { commitBatch } from "./commit.ts";
+import { DoubtfulLeases } from "./doubtful-leases.ts";
 import { findDueLanes, findPausedLanes, listDue } from "./lanes.ts";
 import { releaseLeases, resend, resumePaused } from "./leases.ts";
 
@@ -12,14 +13,21 @@ export function deliveryStore(
   { ingest, dispatch, lists }: Database,
   { partitions, onProblem }: { partitions: PartitionKeeper; onProblem: (error: Error) => void },
 ): DeliveryStore {
+  const doubtful = new DoubtfulLeases();
+  const commit = async (batch: CommitBatch): Promise<CommitResult> => {
+    try {
+      return await commitBatch({ ingest, partitions, doubtful }, batch);
+    } catch (error) {
+      doubtful.add(error, batch);
+      throw error;
+    }
+  };
   return {
-    commit: (batch) =>
-      commitContained(batch, {
-        commit: (part) => commitBatch({ ingest, partitions }, part),
-        isBug,
-        onProblem,
-      }),
-    findDueLanes: (query) => findDueLanes(dispatch, query),
+    commit: (batch) => commitContained(batch, { commit, isBug, onProblem }),
+    async findDueLanes(query) {
+      await doubtful.free(dispatch);
+      return findDueLanes(dispatch, query);
+    },
     claimDue: (request) => claimDue(dispatch, request),
     releaseLeases: (request) => releaseLeases(dispatch, request),
     resend: (request) => resend(dispatch, request),

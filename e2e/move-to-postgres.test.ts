@@ -87,7 +87,9 @@ async function receiver() {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  cleanups.push(() => void server.close().closeAllConnections());
+  cleanups.push(() => {
+    server.close().closeAllConnections();
+  });
   state.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
   return state;
 }

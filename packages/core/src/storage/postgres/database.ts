@@ -13,7 +13,7 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 /** When not even the refusal of a statement comes back, the connection is given up. */
 const SILENCE_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000;
 /** The same for what only asks whether all is well. */
-const PULSE_TIMEOUT_MS = 1_500;
+const PULSE_TIMEOUT_MS = 2_000;
 
 const INT8_OID = 20;
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
+import { Scene } from "../testing/scene.ts";
 import { openDatabase } from "./database.ts";
 import { applyNext, listMigrations, migratePostgres, readSchema } from "./migrate.ts";
 import { runSql } from "./testing/run-sql.ts";
@@ -103,6 +105,26 @@ describe.skipIf(noPostgres)("a start on PostgreSQL", () => {
       }
       await database.close();
     }
+  });
+});
+
+describe.skipIf(noPostgres)("an ordinary user who owns the database", () => {
+  test("is all that the store needs", async () => {
+    const url = await makeDatabase({ empty: true });
+    const name = new URL(url).pathname.slice(1);
+    await runSql(url, `CREATE ROLE ${name} LOGIN PASSWORD 'plain'; ALTER DATABASE ${name} OWNER TO ${name}`);
+    const store = await openStore(
+      withPart(url, (parts) => {
+        parts.username = name;
+        parts.password = "plain";
+      }),
+    );
+    const scene = await Scene.make(store, fakeRuntime());
+    await scene.deliver();
+    await scene.accept();
+    expect(await scene.claimDue()).toHaveLength(1);
+    expect(await store.stats()).toMatchObject({ dueDeliveries: 1 });
+    await store.close();
   });
 });
 

@@ -106,16 +106,16 @@ describe.skipIf(noPostgres)("a start on PostgreSQL", () => {
   });
 });
 
-describe.skipIf(noPostgres)("a migration", () => {
-  const schemaOf = async (url: string) => {
-    const database = openDatabase({ url, onProblem: () => undefined });
-    try {
-      return await readSchema(database.lists);
-    } finally {
-      await database.close();
-    }
-  };
+const schemaOf = async (url: string) => {
+  const database = openDatabase({ url, onProblem: () => undefined });
+  try {
+    return await readSchema(database.lists);
+  } finally {
+    await database.close();
+  }
+};
 
+describe.skipIf(noPostgres)("a migration", () => {
   test("runs once when it is started twice at the same moment", async () => {
     const url = await makeDatabase({ empty: true });
     await Promise.all([migratePostgres({ url }), migratePostgres({ url })]);

@@ -146,11 +146,12 @@ class PgPool implements ConnectionPool {
       keepAlive: true,
       pipeline: true,
       types: TYPES,
-      verify: (client, done) => {
+      // Awaited by the pool, although its types do not say so.
+      onConnect: (client): unknown => {
         // Without a listener the loss of a connection in use would end the process; its queries reject anyway.
         client.on("error", () => undefined);
         client.on("notice", ({ code }) => void this.#warned.set(client, code ?? ""));
-        prepareSession(client, planning).then(() => done(), done);
+        return prepareSession(client, planning);
       },
     });
     // A connection that the server ends while it is being closed is no problem.

@@ -70,6 +70,8 @@ export class AlreadyAnswered extends Error {
 // ---------------------------------------------------------------- the hot path
 
 export interface DeliveryStore {
+  /** Whether two commits at the same time are written side by side, and not one behind the other. */
+  readonly commitsInParallel: boolean;
   /** One transaction for everything that gathered: accepted messages with their deliveries, settled attempts. */
   commit(batch: CommitBatch): Promise<CommitResult>;
   /** Which endpoints have deliveries that nobody holds, and since when the oldest of each is due. Paged. */

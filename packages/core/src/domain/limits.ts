@@ -149,10 +149,8 @@ export const PRUNE_APPLICATIONS = 200;
 export const PRUNE_MESSAGES = 100;
 /** Old messages that one call looks at where most are still owed; the next goes on behind them. */
 export const PRUNE_LOOKED_MAX = 20_000;
-/** Expired keys, changes and deliveries that one statement of retention removes. */
+/** Expired keys and deliveries that one statement of retention removes. */
 export const PRUNE_ROWS = 5_000;
-/** How long other nodes may take to read what was changed. */
-export const CHANGES_KEPT_MS = HOUR_MS;
 /** Pages of a day's table that one statement of retention reads. */
 export const DROP_DAY_PAGES = 4_096;
 /** How long removing a day may wait for what uses that day, and for what uses the table, which then stands still. */

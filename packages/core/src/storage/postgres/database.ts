@@ -88,7 +88,7 @@ export function openDatabase({ url, connections = POOL_SIZES, onProblem }: Datab
   const pools = {
     ingest: pool(ingest, "fixed"),
     dispatch: pool(dispatch, "fixed"),
-    lists: pool(lists, "free"),
+    lists: pool(lists, "fixed"),
     pulse: new PgPool({
       url,
       max: PULSE_CONNECTIONS,

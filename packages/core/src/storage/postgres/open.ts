@@ -59,7 +59,7 @@ class PostgresStore implements Store {
     this.applications = applicationStore(database);
     this.endpoints = endpointStore(database);
     this.eventTypes = eventTypeStore(database);
-    this.history = historyStore(database);
+    this.history = historyStore(database, { partitions: this.#partitions });
     this.cluster = clusterStore(database);
   }
 

@@ -3,7 +3,7 @@ import type { ClientBase } from "pg";
 /**
  * `fixed`: every statement has one plan that is right for any size of the tables (nested loops over index
  * lookups), made once on each connection. A plan that was chosen while a table was small must not be used on when
- * it is large. `free`: lists, whose best plan depends on what is asked.
+ * it is large, and to plan over a hundred partitions costs more than to read a page of one. `free`: migrations.
  */
 export type Planning = "fixed" | "free";
 

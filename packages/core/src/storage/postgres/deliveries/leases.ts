@@ -82,6 +82,11 @@ const hurry = statement(
   `UPDATE due SET next_attempt_at = $5, manual = TRUE
    WHERE app_id = $1 AND endpoint_id = $2 AND ord = $3::bigint AND message_id = $4 AND leased_by IS NULL`,
 );
+/** Retention removes no message that is held, nor the day that it lies in: once it is owed again, it stays. */
+const holdMessage = statement<[one: number]>(
+  "message.hold",
+  "SELECT 1 FROM message WHERE app_id = $1 AND id = $2 FOR KEY SHARE",
+);
 /** In front of what a FIFO endpoint is owed. Of two people who ask at the same moment one makes it. */
 const oweOnce = statement(
   "due.owe_once",
@@ -110,6 +115,8 @@ async function resendOnce(connection: Connection, request: ResendRequest): Promi
     ]);
     const [due] = found.flatMap(({ rows }) => rows);
     if (due === undefined) {
+      const { rows: held } = await connection.query(holdMessage, [appId, messageId]);
+      if (held.length === 0) throw new StoreUnavailable("The message has been removed meanwhile.");
       const { count } = await connection.query(oweOnce, [...key, now]);
       if (count > 0) return "created";
       continue;

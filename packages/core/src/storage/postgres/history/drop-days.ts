@@ -45,7 +45,7 @@ const freeEvents = statement(
    WHERE message_event.app_id = gone.app_id AND message_event.event_id = gone.event_id
      AND message_event.message_id = gone.id`,
 );
-const tryLock = statement<[locked: boolean]>("drop_days.lock", "SELECT pg_try_advisory_xact_lock($1)");
+const lockPartitions = statement("drop_days.lock", "SELECT pg_advisory_xact_lock($1)");
 
 /** As in prune.ts, for every application: what is older than each environment keeps. */
 const deleteEndpoints = statement(
@@ -122,7 +122,8 @@ const NO_SUCH_TABLE = "42P01";
  * Drops one partition, unless something has become owed in it meanwhile. First the partition itself is locked
  * against writers and those who lock its rows (a resend does), so that the last look stays true; readers and all
  * traffic of other days go on. Only the drop needs the parent for itself, for a moment; it does not wait long for
- * that, because everybody else waits behind it. False: not this time. Several nodes: the advisory lock lets one.
+ * that, because everybody else waits behind it. Of several nodes the advisory lock lets one in; the others then find
+ * no such table. False: not this time.
  */
 async function dropPartition(
   pool: ConnectionPool,
@@ -131,11 +132,9 @@ async function dropPartition(
   const name = partitionName(table, day);
   try {
     return await pool.transaction(async (connection) => {
-      const [[locked] = [false]] = (await connection.query(tryLock, [LOCK.partitions])).rows;
-      if (!locked) return false;
-      await connection.execute(
-        `SET LOCAL lock_timeout = ${DROP_DAY_WAIT_MS}; LOCK TABLE ONLY ${name} IN EXCLUSIVE MODE`,
-      );
+      await connection.execute(`SET LOCAL lock_timeout = ${DROP_DAY_WAIT_MS}`);
+      await connection.query(lockPartitions, [LOCK.partitions]);
+      await connection.execute(`LOCK TABLE ONLY ${name} IN EXCLUSIVE MODE`);
       if (table === "message") {
         const { from, until } = dayBounds(table, day);
         const due = await connection.query(anyDue, [from, until]);

@@ -1,6 +1,7 @@
 import { deliveryStateCodeOf, statusCodeOf } from "../../codes.ts";
 import { textArray } from "../arrays.ts";
 import type { ConnectionPool } from "../database.ts";
+import type { PartitionKeeper } from "../partitions.ts";
 import { ATTEMPT_COLUMNS } from "../rows/attempt.ts";
 import { statement } from "../statement.ts";
 
@@ -66,9 +67,10 @@ const drain = statement(
 );
 
 export async function cancelOrphans(
-  pool: ConnectionPool,
+  { pool, partitions }: { pool: ConnectionPool; partitions: Pick<PartitionKeeper, "ensureFor"> },
   { now, attemptIds }: { now: number; attemptIds: readonly string[] },
 ): Promise<number> {
+  await partitions.ensureFor({ message: [], attempt: attemptIds });
   const { count } = await pool.query(cancel, [attemptIds.length, textArray(attemptIds), now]);
   await pool.query(stamp, [now]);
   await pool.query(drain, [now - WATCH_MS]);

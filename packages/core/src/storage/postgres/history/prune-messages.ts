@@ -12,8 +12,8 @@ const lockMessages = statement<[id: string, eventId: string | null]>(
 );
 /**
  * What is owed of the messages from $2 to $3, and whether it ends with its message: paused, of an endpoint that
- * is disabled. One seek finds the next lane of the application, one each the messages of a lane; only the lane of
- * a FIFO endpoint, which has another order, is read as a whole.
+ * is disabled. One seek finds the next lane of the application, one the messages of a lane; those of FIFO endpoints
+ * have an index of their own.
  */
 const findOwed = statement<[endpointId: string, order: number, messageId: string, ends: boolean]>(
   "prune.find_owed",
@@ -23,17 +23,17 @@ const findOwed = statement<[endpointId: string, order: number, messageId: string
      SELECT (SELECT due.endpoint_id FROM due WHERE due.app_id = $1 AND due.endpoint_id > lane.endpoint_id
              ORDER BY due.endpoint_id LIMIT 1)
      FROM lane WHERE lane.endpoint_id IS NOT NULL)
-   SELECT lane.endpoint_id, owed.ord, owed.message_id,
+   SELECT owed.endpoint_id, owed.ord, owed.message_id,
      owed.paused AND COALESCE((SELECT disabled AND NOT deleted FROM endpoint
-       WHERE app_id = $1 AND id = lane.endpoint_id), FALSE)
-   FROM lane CROSS JOIN LATERAL (
-     SELECT ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL AS paused FROM due
-     WHERE app_id = $1 AND endpoint_id = lane.endpoint_id AND ord = 0 AND message_id >= $2 AND message_id <= $3
+       WHERE app_id = $1 AND id = owed.endpoint_id), FALSE)
+   FROM (
+     SELECT plain.* FROM lane CROSS JOIN LATERAL (
+       SELECT endpoint_id, ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL AS paused FROM due
+       WHERE app_id = $1 AND endpoint_id = lane.endpoint_id AND ord = 0 AND message_id >= $2 AND message_id <= $3
+       OFFSET 0) AS plain
      UNION ALL
-     SELECT ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL FROM due
-     WHERE app_id = $1 AND endpoint_id = lane.endpoint_id AND ord > 0 AND message_id >= $2 AND message_id <= $3
-   ) AS owed
-   WHERE lane.endpoint_id IS NOT NULL
+     SELECT endpoint_id, ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL FROM due
+     WHERE app_id = $1 AND ord <> 0 AND message_id >= $2 AND message_id <= $3) AS owed
    ORDER BY 1, 2, 3`,
 );
 const endPaused = statement(
@@ -42,9 +42,19 @@ const endPaused = statement(
    WHERE due.app_id = $1 AND due.endpoint_id = ended.endpoint_id AND due.ord = ended.ord
      AND due.message_id = ended.message_id AND due.leased_by IS NULL AND due.next_attempt_at IS NULL`,
 );
+/** Message by message: for all at once the planner would take the index by endpoint, and read all of them. */
+const findAttempts = statement<[endpointId: string, id: string]>(
+  "prune.find_attempts",
+  `SELECT made.endpoint_id, made.id FROM unnest($2::text[]) AS message (id) CROSS JOIN LATERAL (
+     SELECT endpoint_id, id FROM attempt
+     WHERE app_id = $1 AND message_id = message.id AND attempt.id >= $3 AND attempt.id < $4 OFFSET 0) AS made`,
+);
+/** An id is that of one attempt; the other lists make either index find it without looking further. */
 const deleteAttempts = statement(
   "prune.delete_attempts",
-  "DELETE FROM attempt WHERE app_id = $1 AND message_id = ANY($2) AND id >= $3 AND id < $4",
+  `DELETE FROM attempt
+   WHERE app_id = $1 AND endpoint_id = ANY($2) AND message_id = ANY($3) AND id = ANY($4)
+     AND id >= $5 AND id <= $6`,
 );
 const deleteMessages = statement(
   "prune.delete_messages",
@@ -112,18 +122,29 @@ async function deleteAll(
     now,
   }: { appId: string; messages: readonly (readonly [id: string, eventId: string | null])[]; now: number },
 ): Promise<number> {
-  const list = messages.map(([id]) => id);
-  const [first = "", last = ""] = [list.at(0), list.at(-1)];
-  const ids = textArray(list);
-  // Attempts lie in the days from their message's to today's.
-  const madeAt = ksuidTime(ID_PREFIX.message, first);
-  const from = madeAt === null ? "" : ksuidFloor(ID_PREFIX.attempt, madeAt - NODE_CLOCKS_APART_MAX_MS);
-  const until = ksuidFloor(ID_PREFIX.attempt, now + NODE_CLOCKS_APART_MAX_MS);
+  const ids = messages.map(([id]) => id);
   const eventIds = messages.flatMap(([, eventId]) => (eventId === null ? [] : [eventId]));
   const [, { count }] = await Promise.all([
-    connection.query(deleteAttempts, [appId, ids, from, until]),
-    connection.query(deleteMessages, [appId, ids, first, last]),
-    eventIds.length === 0 ? null : connection.query(freeEvents, [appId, textArray(eventIds), ids]),
+    deleteAttemptsOf(connection, { appId, ids, now }),
+    connection.query(deleteMessages, [appId, textArray(ids), ids.at(0) ?? "", ids.at(-1) ?? ""]),
+    eventIds.length === 0 ? null : connection.query(freeEvents, [appId, textArray(eventIds), textArray(ids)]),
   ]);
   return count;
+}
+
+/** They lie in the days from their messages' to today's. */
+async function deleteAttemptsOf(
+  connection: Connection,
+  { appId, ids, now }: { appId: string; ids: readonly string[]; now: number },
+): Promise<void> {
+  const madeAt = ksuidTime(ID_PREFIX.message, ids.at(0) ?? "");
+  const from = madeAt === null ? "" : ksuidFloor(ID_PREFIX.attempt, madeAt - NODE_CLOCKS_APART_MAX_MS);
+  const until = ksuidFloor(ID_PREFIX.attempt, now + NODE_CLOCKS_APART_MAX_MS);
+  const { rows } = await connection.query(findAttempts, [appId, textArray(ids), from, until]);
+  const attempts = rows.map(([, id]) => id).toSorted();
+  const [first, last] = [attempts.at(0), attempts.at(-1)];
+  if (first === undefined || last === undefined) return;
+  const endpoints = [...new Set(rows.map(([endpointId]) => endpointId))];
+  const lists = [endpoints, ids, attempts].map(textArray);
+  await connection.query(deleteAttempts, [appId, ...lists, first, last]);
 }

@@ -1,7 +1,6 @@
 import { ID_PREFIX } from "../../../domain/ids.ts";
 import { ksuidFloor } from "../../../domain/ksuid.ts";
 import {
-  CHANGES_KEPT_MS,
   IDEMPOTENCY_TTL_MS,
   PRUNE_APPLICATIONS,
   PRUNE_LOOKED_MAX,
@@ -69,21 +68,12 @@ const deleteApplications = statement(
      FOR UPDATE SKIP LOCKED)
    DELETE FROM application USING empty WHERE application.environment_id = $1 AND application.id = empty.id`,
 );
+/** One scan even with a plan that was made while the table was empty, which a join may not be. */
 const forgetKeys = statement(
   "prune.forget_keys",
-  `WITH expired AS (
+  `DELETE FROM idempotency WHERE environment_id = $1 AND scope = ANY (ARRAY(
      SELECT scope FROM idempotency WHERE environment_id = $1 AND created_at <= $2
-     ORDER BY created_at LIMIT ${PRUNE_ROWS} FOR UPDATE SKIP LOCKED)
-   DELETE FROM idempotency USING expired
-   WHERE idempotency.environment_id = $1 AND idempotency.scope = expired.scope`,
-);
-/** Their times are the database's, so its clock says how old they are. */
-const forgetChanges = statement(
-  "prune.forget_changes",
-  `WITH old AS (
-     SELECT id FROM change WHERE made_at < now() - make_interval(secs => $1)
-     ORDER BY id LIMIT ${PRUNE_ROWS} FOR UPDATE SKIP LOCKED)
-   DELETE FROM change USING old WHERE change.id = old.id`,
+     ORDER BY created_at LIMIT ${PRUNE_ROWS} FOR UPDATE SKIP LOCKED))`,
 );
 
 /** How far retention has come in an environment. */
@@ -109,14 +99,13 @@ export class Pruner {
 
   async prune(request: PruneRequest): Promise<number> {
     const { environmentId, now, limit } = request;
-    await this.#repeat(forgetKeys, [environmentId, now - IDEMPOTENCY_TTL_MS]);
-    await this.#repeat(forgetChanges, [CHANGES_KEPT_MS / 1_000]);
+    await this.#forgetKeys(environmentId, now - IDEMPOTENCY_TTL_MS);
     const round = new Round(this.#pool, request, this.#places.get(environmentId) ?? START);
-    let fromStart = round.place.doneUpTo === "";
+    let fromStart = round.place.doneUpTo === "" && round.place.within === null;
     while (round.gone < limit && round.looked < PRUNE_LOOKED_MAX) {
       const more = await round.takePage();
       if (more) continue;
-      // The end: the applications before the starting point have not been looked at yet.
+      // The end: what lies before the starting point has not been looked at yet.
       if (fromStart || round.gone > 0) break;
       fromStart = true;
     }
@@ -124,10 +113,10 @@ export class Pruner {
     return round.gone;
   }
 
-  async #repeat(removal: typeof forgetKeys, values: readonly (string | number)[]): Promise<void> {
+  async #forgetKeys(environmentId: string, expired: number): Promise<void> {
     let count: number;
     do {
-      ({ count } = await this.#pool.query(removal, values));
+      ({ count } = await this.#pool.query(forgetKeys, [environmentId, expired]));
     } while (count === PRUNE_ROWS);
   }
 }

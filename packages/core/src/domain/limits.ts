@@ -131,8 +131,6 @@ export const ACCEPT_ROUNDS_MAX = 4;
 export const COLLISION_RETRIES_MAX = 5;
 /** How many of a FIFO endpoint's oldest deliveries are looked at for one that is being sent. */
 export const FIFO_WINDOW = 1_024;
-/** A claim looks for messages of this age; for the few older ones it looks again. */
-export const CLAIM_RECENT_MS = 3 * DAY_MS;
 /** Deliveries that are owed are counted up to here for the metrics; beyond it their number is estimated. */
 export const DUE_COUNTED_MAX = 10_000;
 /** Changes that other nodes have seen long since are removed, so many at a time, every so many questions for them. */

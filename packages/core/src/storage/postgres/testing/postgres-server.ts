@@ -62,7 +62,9 @@ export async function startPostgres(
     },
     async stop() {
       // After this nothing that a test saw can be relied on: say so rather than leave it to be guessed.
-      const crashed = log.filter((line) => /PANIC|was terminated by signal/.test(line));
+      const crashed = log.filter((line) =>
+        /PANIC|was terminated by signal|Failed process was running/.test(line),
+      );
       if (crashed.length > 0) console.error("PostgreSQL crashed during the tests:", crashed.join("\n"));
       // Nobody needs what a checkpoint of all the tests' databases would save.
       await crash();

@@ -79,8 +79,9 @@ type ClaimedRow = [total: number, ...due: DueRow, eventType: string | null, payl
 /**
  * Leases what was picked, as much as fits into $7 bytes of payload (one at least), and hands it out.
  *
- * A statement of its own: the rows are locked by now, so none is looked at a second time here. PostgreSQL 18 crashes when that happens to a statement that reads a partitioned table and
- * leaves partitions out. And the range of ids is known: $8 to $9 are the only partitions that are opened.
+ * A statement of its own: the rows are locked by now, so none is looked at a second time here. PostgreSQL 18.4 crashes when that happens in a
+ * statement that reads a partitioned table. And the range of ids is known: the partitions from $8 to $9 are the
+ * only ones that are opened.
  */
 const lease = statement<ClaimedRow>(
   "claim.lease",

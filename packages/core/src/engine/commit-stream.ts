@@ -1,5 +1,11 @@
 import { PosthasteError } from "../domain/errors.ts";
-import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from "../domain/limits.ts";
+import {
+  COMMIT_BATCH_MAX,
+  COMMIT_GATHER_FROM,
+  COMMIT_GATHER_MS,
+  COMMIT_GATHER_ROWS,
+  COMMIT_QUEUE_MAX,
+} from "../domain/limits.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
   type AcceptedMessage,
@@ -44,6 +50,9 @@ export class CommitStream {
   /** Fewer after an error that is not the store's state, to find the operation that causes it. */
   #batchMax = COMMIT_BATCH_MAX;
   #closed = false;
+  readonly #hurry = new AbortController();
+  /** Requests and attempts of the last commit. */
+  #lastSize = 0;
   #settles: WaitingSettle[] = [];
   /** Those of the commit under way. */
   #writing: readonly WaitingSettle[] = [];
@@ -122,6 +131,7 @@ export class CommitStream {
   /** For when the store goes: nothing more is tried. What was not written is found by the next start. */
   close(): void {
     this.#closed = true;
+    this.#hurry.abort();
   }
 
   #schedule(): void {
@@ -134,9 +144,20 @@ export class CommitStream {
     this.#state = "writing";
     while (!this.#closed && (this.#accepts.length > 0 || this.#settles.length > 0)) {
       await this.#writeOne();
+      await this.#gather();
     }
     this.#state = "idle";
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  /**
+   * Under load, and only then, waits a moment for company before the next commit. A commit on a connection costs both
+   * sides much more than a row in it does, and several nodes have the fewer rows in each.
+   */
+  async #gather(): Promise<void> {
+    const isBusy = this.#lastSize >= COMMIT_GATHER_FROM && this.queued < COMMIT_GATHER_ROWS;
+    if (!this.#store.commitsInParallel || !isBusy || this.#closed) return;
+    await this.#runtime.timers.sleep(COMMIT_GATHER_MS, this.#hurry.signal);
   }
 
   async #writeOne(): Promise<void> {
@@ -144,6 +165,7 @@ export class CommitStream {
     this.#writing = settles;
     const accepts = this.#takeAccepts(this.#batchMax);
     const startedAt = this.#runtime.clock.monotonic();
+    this.#lastSize = accepts.length + settles.length;
     let result: CommitResult;
     try {
       result = await this.#store.commit({

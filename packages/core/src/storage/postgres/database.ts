@@ -10,6 +10,11 @@ import type { Statement } from "./statement.ts";
 const ACQUIRE_TIMEOUT_MS = 2_000;
 /** Nothing we ask takes this long unless the database is in trouble. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/**
+ * A process that freezes in the middle of a transaction holds its locks no longer than this, its node's among them: it
+ * has to be declared dead, and taken over, in time.
+ */
+const FROZEN_TIMEOUT_MS = 3_000;
 /** When not even the refusal of a statement comes back, the connection is given up. */
 const SILENCE_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000;
 /** The same for what only asks whether all is well. */
@@ -140,7 +145,7 @@ class PgPool implements ConnectionPool {
       connectionTimeoutMillis: Math.min(ACQUIRE_TIMEOUT_MS, silenceMs ?? ACQUIRE_TIMEOUT_MS),
       statement_timeout: silenceMs === null ? 0 : STATEMENT_TIMEOUT_MS,
       query_timeout: silenceMs ?? 0,
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: silenceMs === null ? STATEMENT_TIMEOUT_MS : FROZEN_TIMEOUT_MS,
       application_name: "posthaste",
       keepAlive: true,
       pipeline: true,

@@ -1,5 +1,5 @@
 import { FIFO_WINDOW } from "../../../domain/limits.ts";
-import { type ClaimedDelivery, type ClaimRequest, CommitInDoubt } from "../../port.ts";
+import type { ClaimedDelivery, ClaimRequest } from "../../port.ts";
 import { bigintArray, booleanArray, intArray, textArray } from "../arrays.ts";
 import type { Connection, ConnectionPool } from "../database.ts";
 import { statement } from "../statement.ts";
@@ -102,15 +102,7 @@ const lease = statement<ClaimedRow>(
 );
 
 export async function claimDue(dispatch: ConnectionPool, request: ClaimRequest): Promise<ClaimedDelivery[]> {
-  let claimed: ClaimedRow[] = [];
-  try {
-    await dispatch.transaction(async (connection) => {
-      claimed = await claimRows(connection, request);
-    });
-  } catch (error) {
-    // If they are leased after all, nobody but us knows of them: sending them is the safe thing to do.
-    if (!(error instanceof CommitInDoubt)) throw error;
-  }
+  const claimed = await dispatch.transaction((connection) => claimRows(connection, request));
   return claimed.toSorted(([a], [b]) => a - b).map(toClaimedDelivery);
 }
 

@@ -12,6 +12,8 @@ export interface PostgresServer {
   readonly url: string;
   /** Of the process that starts all others; another one after `start`. */
   pid(): number;
+  /** Where its Unix socket is: `?host=` of a URL. */
+  readonly socketDirectory: string;
   /** Ends it for good, files and all. */
   stop(): Promise<void>;
   /** As a crash does; `start` brings it back on the same port. */
@@ -37,7 +39,15 @@ export async function startPostgres(
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--encoding=UTF8", "--locale=C"],
-    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300", ...flags],
+    postgresFlags: [
+      "-c",
+      "listen_addresses=127.0.0.1",
+      "-c",
+      `unix_socket_directories=${data}`,
+      "-c",
+      "max_connections=300",
+      ...flags,
+    ],
     onLog: (message) => log.push(message),
     onError: (message) => log.push(String(message)),
   });
@@ -54,6 +64,7 @@ export async function startPostgres(
   };
   return {
     pid,
+    socketDirectory: data,
     url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}`,
     crash,
     async start() {

@@ -5,6 +5,7 @@ import type {
   CommitBatch,
   CommitResult,
   EndpointChange,
+  NextState,
   SettledDelivery,
 } from "../../storage/port.ts";
 import type { DueRow, ModelState } from "./state.ts";
@@ -71,12 +72,13 @@ function answerOf(state: ModelState, { message, idempotency }: AcceptedMessage):
 
 /** The attempt is recorded in any case: the POST has been made. Everything else needs the lease. */
 function settle(state: ModelState, settled: SettledDelivery): boolean {
-  const { delivery, leaseId, attempt, endpoint } = settled;
+  const { delivery, leaseId, attempt } = settled;
   const row = state.dueRow(delivery);
   const held = row !== undefined && row.leasedBy === leaseId && row.attempts === delivery.attempts;
   if (held) {
-    moveOn(state, row, settled);
-    if (endpoint !== null) changeEndpoint(state, row, endpoint);
+    const change = effectiveChange(state, settled);
+    moveOn(state, row, { next: settled.next, disables: change?.kind === "disable" });
+    if (change !== null) changeEndpoint(state, row, change);
   }
   // The same settle may come twice: once more after a commit whose answer was lost.
   const known = attempt !== null && state.attempts.get(attempt.appId)?.some(({ id }) => id === attempt.id);
@@ -84,14 +86,26 @@ function settle(state: ModelState, settled: SettledDelivery): boolean {
   return held;
 }
 
-function moveOn(state: ModelState, row: DueRow, { next, endpoint }: SettledDelivery): void {
+/** A run of failures that somebody else's success has ended disables nothing. */
+function effectiveChange(state: ModelState, { delivery, endpoint }: SettledDelivery): EndpointChange | null {
+  if (endpoint?.kind !== "disable" || endpoint.failingSince === undefined) return endpoint;
+  const kept = state.endpoint(delivery);
+  const since = kept?.deleted === false ? kept.entity.failingSince : null;
+  return since !== null && since <= endpoint.failingSince ? endpoint : null;
+}
+
+function moveOn(
+  state: ModelState,
+  row: DueRow,
+  { next, disables }: { next: NextState; disables: boolean },
+): void {
   if (next.kind === "ended") return state.removeDue(row);
   // The attempt after a counted one is an automatic retry, whoever asked for that one.
   if (next.attempts !== row.attempts) row.manual = false;
   row.attempts = next.attempts;
   if (next.kind === "retry") return state.release(row, next.at);
   // Enabled meanwhile: whoever resumed its deliveries did not see this one, so it must not stay paused.
-  const enabled = endpoint?.kind !== "disable" && state.isEnabled(row);
+  const enabled = !disables && state.isEnabled(row);
   state.release(row, enabled ? AT_ONCE : null);
 }
 

@@ -52,13 +52,14 @@ export function modelApplications(state: ModelState): Sync<ApplicationStore> {
       return found === undefined || found.deleted ? null : found.entity;
     },
     list: ({ environmentId, page }) => pageOf(living(environmentId), page, ({ id }) => id),
-    update(application) {
+    update(application, { basedOn } = {}) {
+      const found = state.applications.get(application.id);
+      const stored = found?.deleted === false && found.entity.environmentId === application.environmentId;
+      if (stored && basedOn !== undefined && basedOn.updatedAt !== found.entity.updatedAt) return "stale";
       const holder = withUid(application.environmentId, application.uid);
       if (holder !== undefined && holder.id !== application.id) return "uid_taken";
-      const stored = state.applications.get(application.id);
-      if (stored === undefined || stored.deleted) return "not_found";
-      if (stored.entity.environmentId !== application.environmentId) return "not_found";
-      stored.entity = application;
+      if (!stored) return "not_found";
+      found.entity = application;
       state.changed(application.id);
       return "updated";
     },
@@ -140,9 +141,11 @@ export function modelEventTypes(state: ModelState): Sync<EventTypeStore> {
         ({ name }) => name,
       );
     },
-    update(eventType) {
+    update(eventType, { basedOn } = {}) {
       const types = eventTypesOf(state, eventType.environmentId);
-      if (!types.has(eventType.name)) return "not_found";
+      const stored = types.get(eventType.name);
+      if (stored === undefined) return "not_found";
+      if (basedOn !== undefined && basedOn.updatedAt !== stored.updatedAt) return "stale";
       types.set(eventType.name, eventType);
       return "updated";
     },

@@ -128,5 +128,27 @@ export const PRUNE_BATCH = 500;
 export const ROUTING_APPS_MAX = 10_000;
 export const ENDPOINTS_PER_APP_MAX = 1_000;
 
+// ---- many nodes on one store
+/** How often a node tells the others that it lives, and how long one beat may take. */
+export const NODE_BEAT_MS = SECOND_MS;
+export const NODE_BEAT_TIMEOUT_MS = 2 * SECOND_MS;
+/** A node whose last beat that came through is older starts nothing: well before the others call it dead. */
+export const NODE_HOLD_AFTER_MS = 4 * SECOND_MS;
+/** A node whose count of beats stands still for this long is dead. */
+export const NODE_DEAD_AFTER_MS = 5 * SECOND_MS;
+/** After it joined, a node leaves lanes that only one may serve alone until the others have seen it. */
+export const NODE_SETTLE_MS = 2.5 * NODE_BEAT_MS;
+/** One node takes over from a dead one; each of the others waits this much longer before it does it instead. */
+export const TAKEOVER_STEP_MS = 2 * NODE_BEAT_MS;
+/** How long releasing an own lost lease waits for attempts that are to be recorded under it. */
+export const TAKEOVER_SETTLE_MS = 2 * SECOND_MS;
+/** Lanes whose owner is remembered; worked out again beyond it. */
+export const LANE_OWNERS_CACHED_MAX = 20_000;
+/** How often writes of other nodes are looked for; without an answer for longer than the second, memory is not believed. */
+export const CHANGE_POLL_MS = 250;
+export const CHANGE_STALE_MS = 5 * SECOND_MS;
+/** Looks for due retries are spread by this part, so that nodes do not look in step. */
+export const CLAIM_JITTER = 0.2;
+
 // ---- shutdown
 export const DRAIN_TIMEOUT_MS = 10 * SECOND_MS;

@@ -107,6 +107,9 @@ const SILENT: EngineObserver = {
   attemptEnded() {},
   committed() {},
   leaseLost() {},
+  beaten() {},
+  leaseReplaced() {},
+  tookOver() {},
   endpointDisabled() {},
 };
 

@@ -235,6 +235,9 @@ const SILENT = {
   attemptEnded() {},
   committed() {},
   leaseLost() {},
+  beaten() {},
+  leaseReplaced() {},
+  tookOver() {},
   endpointDisabled() {},
 };
 

@@ -25,8 +25,18 @@ export interface Post {
 /** What a validator gets to see, in the order in which it happened. */
 export type SimEvent =
   /** A commit went through; the process need not know it yet. */
-  | { readonly kind: "committed"; readonly process: SimProcess; readonly batch: CommitBatch; readonly result: CommitResult }
-  | { readonly kind: "claimed"; readonly process: SimProcess; readonly request: ClaimRequest; readonly claimed: readonly ClaimedDelivery[] }
+  | {
+      readonly kind: "committed";
+      readonly process: SimProcess;
+      readonly batch: CommitBatch;
+      readonly result: CommitResult;
+    }
+  | {
+      readonly kind: "claimed";
+      readonly process: SimProcess;
+      readonly request: ClaimRequest;
+      readonly claimed: readonly ClaimedDelivery[];
+    }
   | { readonly kind: "leased"; readonly row: Readonly<DueRow> }
   | { readonly kind: "released"; readonly row: Readonly<DueRow>; readonly held: string }
   | { readonly kind: "ended"; readonly row: Readonly<DueRow> }

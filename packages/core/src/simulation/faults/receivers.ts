@@ -78,7 +78,10 @@ export class Receivers {
         request.signal?.removeEventListener("abort", interrupt);
         post.endedAt = world.now;
         post.outcome = heard;
-        world.log(process.name, `heard ${post.messageId} ${heard.kind === "response" ? heard.statusCode : heard.errorClass}`);
+        world.log(
+          process.name,
+          `heard ${post.messageId} ${heard.kind === "response" ? heard.statusCode : heard.errorClass}`,
+        );
         this.#ledger.add({ kind: "replied", post, outcome: heard });
         resolve(heard);
       };
@@ -111,7 +114,8 @@ export class Receivers {
   }
 
   #replyTo(behaviour: Behaviour, { deadlineMs }: EgressRequest, slow: boolean): Reply {
-    const ms = this.#random.between(NETWORK_MS.min, NETWORK_MS.max) + (slow ? this.#random.between(50, 1_500) : 0);
+    const ms =
+      this.#random.between(NETWORK_MS.min, NETWORK_MS.max) + (slow ? this.#random.between(50, 1_500) : 0);
     const reply = this.#behave(behaviour, ms);
     if (reply.afterMs < deadlineMs) return reply;
     return { afterMs: deadlineMs, outcome: failure("timeout", deadlineMs) };
@@ -147,7 +151,10 @@ function isSuccess(outcome: EgressOutcome): boolean {
 
 function response(statusCode: number, afterMs: number, headers: [string, string][] = []): Reply {
   const timings = { ...TIMINGS, totalMs: afterMs };
-  return { afterMs, outcome: { kind: "response", statusCode, headers, body: BODY, truncated: false, timings } };
+  return {
+    afterMs,
+    outcome: { kind: "response", statusCode, headers, body: BODY, truncated: false, timings },
+  };
 }
 
 function failure(errorClass: EgressErrorClass, totalMs: number): EgressOutcome {

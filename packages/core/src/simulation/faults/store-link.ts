@@ -77,7 +77,12 @@ export class StoreLink {
 
   #arrived(
     name: string,
-    { run, args, fate, refused }: { run: () => unknown; args: readonly unknown[]; fate: string; refused: boolean },
+    {
+      run,
+      args,
+      fate,
+      refused,
+    }: { run: () => unknown; args: readonly unknown[]; fate: string; refused: boolean },
     to: {
       resolve: (result: unknown) => void;
       reject: (error: unknown) => void;

@@ -1,0 +1,25 @@
+import { answeredIsStored, everyAcceptedMessageEnds, oneMessagePerKey } from "./acceptance.ts";
+import { everyPostIsRecorded, nothingAfterCancel, onlyAcceptedIsSent } from "./attempts.ts";
+import { healthyIsServed, nothingBreaks, nothingIsLeftBehind } from "./health.ts";
+import { lateNeverOverwrites, oneHolder } from "./leases.ts";
+import { fifoHolds } from "./order.ts";
+import { scheduleIsHonoured, throttleHolds } from "./schedule.ts";
+import type { Validator } from "./validator.ts";
+
+/** Every promise that a simulation checks. */
+export const VALIDATORS: readonly Validator[] = [
+  answeredIsStored,
+  everyAcceptedMessageEnds,
+  oneMessagePerKey,
+  onlyAcceptedIsSent,
+  everyPostIsRecorded,
+  nothingAfterCancel,
+  oneHolder,
+  lateNeverOverwrites,
+  scheduleIsHonoured,
+  throttleHolds,
+  fifoHolds,
+  healthyIsServed,
+  nothingIsLeftBehind,
+  nothingBreaks,
+];

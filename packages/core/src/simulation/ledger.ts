@@ -41,6 +41,8 @@ export type SimEvent =
   | { readonly kind: "released"; readonly row: Readonly<DueRow>; readonly held: string }
   | { readonly kind: "ended"; readonly row: Readonly<DueRow> }
   | { readonly kind: "posted"; readonly post: Post }
+  /** The receiver has it: it answers 2xx, whether or not anybody hears so. */
+  | { readonly kind: "delivered"; readonly post: Post }
   | { readonly kind: "replied"; readonly post: Post; readonly outcome: EgressOutcome }
   | { readonly kind: "asked"; readonly request: ClientRequest }
   | { readonly kind: "answered"; readonly request: ClientRequest }

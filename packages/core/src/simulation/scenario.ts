@@ -205,7 +205,7 @@ function drawIncident(random: SeededRandom, { at, nodes }: { at: number; nodes: 
         kind,
         at,
         node,
-        byMs: (random.chance(0.5) ? -1 : 1) * random.between(10, random.pick([500, 10_000, 7_200_000])),
+        byMs: (random.chance(0.5) ? -1 : 1) * random.between(10, random.pick([500, 10_000, 300_000])),
       };
     case "partition":
       return { kind, at, node, forMs: random.between(100, 12_000) };

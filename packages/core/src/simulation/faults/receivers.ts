@@ -94,6 +94,7 @@ export class Receivers {
   #delivered(post: Post): void {
     // An attempt that was cut before may still have got there.
     post.deliveredAt = post.process.world.now;
+    this.#ledger.add({ kind: "delivered", post });
   }
 
   #newPost(process: SimProcess, request: EgressRequest): Post {

@@ -1,5 +1,5 @@
 import { wants } from "../../domain/filter.ts";
-import type { MessageRequest } from "../ledger.ts";
+import type { MessageRequest, Post } from "../ledger.ts";
 import { deliveryId, type Facts, type Validator } from "./validator.ts";
 
 export const answeredIsStored: Validator = {
@@ -103,13 +103,21 @@ function missingDelivery(
       requests.some(({ kind }) => kind === "create") &&
       (created ?? Number.POSITIVE_INFINITY) > (first?.askedAt ?? askedAt);
     const touched = requests.some(({ kind, askedAt: at }) => kind !== "create" && at <= answeredAt);
-    const off = deleted || entity.disabledAt !== null || entity.disabled;
+    const off =
+      deleted ||
+      entity.disabled ||
+      ledger.posts.some((post) => post.endpointId === entity.id && isGone(post));
     if (isNew || touched || off) continue;
     if (!owed.has(deliveryId({ endpointId: entity.id, messageId: message.id }))) {
       return `event ${event.number} was accepted as ${message.id} without a delivery to ${entity.id}, which wants it`;
     }
   }
   return null;
+}
+
+/** An answer that disables an endpoint, though it may have been enabled since. */
+function isGone({ outcome }: Post): boolean {
+  return outcome?.kind === "response" && outcome.statusCode === 410;
 }
 
 export const oneMessagePerKey: Validator = {

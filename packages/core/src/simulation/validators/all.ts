@@ -2,7 +2,7 @@ import { answeredIsStored, everyAcceptedMessageEnds, oneMessagePerKey } from "./
 import { everyPostIsRecorded, nothingAfterCancel, onlyAcceptedIsSent } from "./attempts.ts";
 import { healthyIsServed, nothingBreaks, nothingIsLeftBehind } from "./health.ts";
 import { lateNeverOverwrites, oneHolder } from "./leases.ts";
-import { fifoHolds } from "./order.ts";
+import { fifoArrives, fifoWaits } from "./order.ts";
 import { scheduleIsHonoured, throttleHolds } from "./schedule.ts";
 import type { Validator } from "./validator.ts";
 
@@ -18,7 +18,8 @@ export const VALIDATORS: readonly Validator[] = [
   lateNeverOverwrites,
   scheduleIsHonoured,
   throttleHolds,
-  fifoHolds,
+  fifoWaits,
+  fifoArrives,
   healthyIsServed,
   nothingIsLeftBehind,
   nothingBreaks,

@@ -71,7 +71,7 @@ export const lateNeverOverwrites: Validator = {
         for (const [index, { delivery, leaseId }] of event.batch.settled.entries()) {
           if (event.result.settled[index] !== true) continue;
           const id = deliveryId(delivery);
-          const moved = freed.find((one) => one.id === id && one.attempts === delivery.attempts);
+          const moved = freed.findLast((one) => one.id === id && one.attempts === delivery.attempts);
           if (moved?.held !== leaseId) {
             violated(`${leaseId} settled ${id}, which was held by ${moved?.held ?? "nobody"}`);
           }

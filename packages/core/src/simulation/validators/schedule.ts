@@ -77,16 +77,24 @@ export const throttleHolds: Validator = {
   promise: "an endpoint's rate is never exceeded by more than the documented burst",
   watch({ world, scenario, state }, violated) {
     const buckets = new Map<string, { rate: number; tokens: number; at: number; process: string }>();
+    /** Requests under way that change an endpoint: until they are answered its rate is the old or the new one. */
+    const changing = new Map<string, number>();
+    const change = (endpointId: string, by: 1 | -1): void => {
+      changing.set(endpointId, (changing.get(endpointId) ?? 0) + by);
+      buckets.delete(endpointId);
+    };
     return {
       on(event) {
-        if (event.kind === "asked" && event.request.kind === "patch")
-          buckets.delete(event.request.endpointId);
-        if (event.kind === "answered" && event.request.kind === "patch")
-          buckets.delete(event.request.endpointId);
+        if (event.kind === "asked" && event.request.kind === "patch") change(event.request.endpointId, 1);
+        if (event.kind === "answered" && event.request.kind === "patch" && event.request.answer === "done") {
+          // Tries that were not answered before may still come through, but with the same change.
+          changing.set(event.request.endpointId, 1);
+          change(event.request.endpointId, -1);
+        }
         if (event.kind !== "posted") return;
         const { appId, endpointId, process } = event.post;
         const rate = state.endpoint({ appId, endpointId })?.entity.throttleRate ?? null;
-        if (rate === null) return;
+        if (rate === null || (changing.get(endpointId) ?? 0) > 0) return;
         const capacity = Math.max(1, rate * THROTTLE_BURST_S);
         const known = buckets.get(endpointId);
         // A new process begins with a full bucket, and so does another node that serves the lane.

@@ -1,3 +1,5 @@
+import { CHANGE_POLL_MS, CLAIM_INTERVAL_MS, CLAIM_JITTER } from "../domain/limits.ts";
+import { SECOND_MS } from "../domain/time.ts";
 import type { Egress } from "../egress/egress.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -23,6 +25,8 @@ export interface SimNode {
 }
 
 const DOWN_MS = { min: 20, max: 2_000 };
+/** Among many, the beats that tell that a node lives are no polls: they are never late. */
+const POLL_MAX_MS = { alone: SECOND_MS, among: CLAIM_INTERVAL_MS * (1 + CLAIM_JITTER) + CHANGE_POLL_MS };
 const DRAIN_TIMEOUT_MS = 1_500;
 
 export interface FleetOptions {
@@ -124,7 +128,8 @@ export class Fleet {
   #start(index: number): void {
     const { world, store, ledger, weather, receivers, scenario, environmentId, sabotage } = this.#options;
     const name = `n${index}.${++this.#started}`;
-    const process = new SimProcess(world, { name, skewMs: this.#skewOf(index) });
+    const pollMaxMs = scenario.nodes === 1 ? POLL_MAX_MS.alone : POLL_MAX_MS.among;
+    const process = new SimProcess(world, { name, skewMs: this.#skewOf(index), pollMaxMs });
     const runtime = sabotage.runtime?.(process.runtime, world) ?? process.runtime;
     const link = new StoreLink({
       store: sabotage.store?.(store, { world, process }) ?? store,

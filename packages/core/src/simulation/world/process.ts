@@ -5,8 +5,6 @@ import type { Cancel, World } from "./world.ts";
 
 /** Wall time when the world begins: 2026-09-21. */
 export const WORLD_EPOCH_MS = 1_790_000_000_000;
-/** Waits up to this are looks whether there is something to do (see `World.nextWorkAt`). */
-const POLL_MAX_MS = 1_000;
 /** Timers fire a little late, never early. */
 const TIMER_LATE_MAX_MS = 0.5;
 
@@ -22,12 +20,18 @@ export class SimProcess {
   skewMs: number;
   /** What it logged as an error. */
   readonly errors: string[] = [];
+  /** Waits up to this are looks whether there is something to do (see `World.nextWorkAt`). */
+  readonly #pollMaxMs: number;
   #alive = true;
   /** What waits for it to go on; null while it runs. */
   #frozen: (() => void)[] | null = null;
   readonly #onExit: (() => void)[] = [];
 
-  constructor(world: World, { name, skewMs }: { name: string; skewMs: number }) {
+  constructor(
+    world: World,
+    { name, skewMs, pollMaxMs }: { name: string; skewMs: number; pollMaxMs: number },
+  ) {
+    this.#pollMaxMs = pollMaxMs;
     this.world = world;
     this.name = name;
     this.skewMs = skewMs;
@@ -108,7 +112,7 @@ export class SimProcess {
               signal.removeEventListener("abort", done);
               resolve();
             };
-            const cancel = this.after(delayMs + late(), done, { poll: delayMs <= POLL_MAX_MS });
+            const cancel = this.after(delayMs + late(), done, { poll: delayMs <= this.#pollMaxMs });
             signal.addEventListener("abort", done);
           }),
       },

@@ -49,16 +49,17 @@ export class Applications {
     }
   }
 
-  /** Another node did; it also saw to it that what was paused comes due. */
+  /** Somebody did, maybe another node. */
   async changedElsewhere(appId: string): Promise<void> {
-    if (!this.#hasLanes(appId)) return this.#routing.forget(appId);
-    this.#updateLanes(appId, await this.#routing.refresh(appId));
+    const mayBeEnabled = this.#routing.peekById(appId)?.endpoints.some(({ disabled }) => disabled) === true;
+    if (mayBeEnabled || this.#dispatcher.scheduler.hasLanes(appId)) await this.changed(appId);
+    else this.#routing.forget(appId);
   }
 
   /** Nothing that is known may be believed any more. */
   async changedSomewhere(): Promise<void> {
-    this.#routing.clear();
     const appIds = new Set([...this.#dispatcher.scheduler.lanes()].map(({ appId }) => appId));
+    this.#routing.clear();
     for (const appId of appIds) await this.changedElsewhere(appId);
   }
 
@@ -74,10 +75,6 @@ export class Applications {
     if (endpoint?.disabled !== true) return;
     this.#observer.endpointDisabled(reason);
     this.#runtime.log.warn({ endpointId, reason }, "endpoint disabled");
-  }
-
-  #hasLanes(appId: string): boolean {
-    return this.#dispatcher.scheduler.hasLanes(appId);
   }
 
   /**

@@ -225,7 +225,7 @@ export class Claimer {
 
   #intervalMs(): number {
     if (this.#owners === null) return CLAIM_INTERVAL_MS;
-    return CLAIM_INTERVAL_MS * (1 + CLAIM_JITTER * (2 * this.#runtime.random.unit() - 1));
+    return Math.round(CLAIM_INTERVAL_MS * (1 + CLAIM_JITTER * (2 * this.#runtime.random.unit() - 1)));
   }
 
   async #rest(signal: AbortSignal): Promise<void> {

@@ -110,7 +110,7 @@ export class StoreLink {
 
   #delay(name: string, slow: boolean): number {
     const { inOrder, process, weather } = this.#options;
-    const delayMs = this.#draw(slow ? SLOW_MS : REQUEST_MS) * weather.slowness;
+    const delayMs = slow ? this.#draw(SLOW_MS) : this.#draw(REQUEST_MS) * weather.slowness;
     if (!inOrder || READS.test(name)) return delayMs;
     const { now } = process.world;
     this.#lastWriteAt = Math.max(this.#lastWriteAt + 0.001, now + delayMs);

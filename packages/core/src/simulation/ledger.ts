@@ -39,7 +39,7 @@ export type SimEvent =
     }
   | { readonly kind: "leased"; readonly row: Readonly<DueRow> }
   | { readonly kind: "released"; readonly row: Readonly<DueRow>; readonly held: string }
-  | { readonly kind: "ended"; readonly row: Readonly<DueRow> }
+  | { readonly kind: "hurried" | "ended"; readonly row: Readonly<DueRow> }
   | { readonly kind: "posted"; readonly post: Post }
   /** The receiver has it: it answers 2xx, whether or not anybody hears so. */
   | { readonly kind: "delivered"; readonly post: Post }

@@ -168,6 +168,7 @@ class Simulation {
     this.#state.observer = {
       leased: (row) => this.#ledger.add({ kind: "leased", row }),
       released: (row, held) => this.#ledger.add({ kind: "released", row, held }),
+      hurried: (row) => this.#ledger.add({ kind: "hurried", row }),
       ended: (row) => this.#ledger.add({ kind: "ended", row }),
     };
     this.#ledger.listen((event) => {
@@ -231,12 +232,12 @@ class Simulation {
     // A clock that is set back puts retries off by as much.
     const { ahead, behind } = this.#fleet.skew;
     if (now > this.#scenario.activeMs + PATIENCE_MS + ahead - behind) return true;
-    if (now < this.#scenario.activeMs || this.#clients.busy > 0 || !this.#hasEnded()) {
+    if (now < this.#scenario.activeMs || this.#troubles > 0 || this.#clients.busy > 0 || !this.#hasEnded()) {
       this.#overSince = null;
       return false;
     }
     this.#overSince ??= now;
-    return now > this.#overSince + AFTERMATH_MS;
+    return now > Math.max(this.#overSince, this.#calmSince) + AFTERMATH_MS;
   }
 
   #hasEnded(): boolean {

@@ -70,6 +70,7 @@ export function modelDeliveries(state: ModelState): Sync<DeliveryStore> {
       if (row.leasedBy !== null) return "sending";
       row.nextAttemptAt = now;
       row.manual = true;
+      state.observer.hurried(row);
       return "hurried";
     },
     resumePaused({ appId, endpointId, now, limit }) {

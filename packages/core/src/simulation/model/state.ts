@@ -56,10 +56,12 @@ export interface LeaseObserver {
   leased(row: Readonly<DueRow>): void;
   /** `held`: by whom until now. */
   released(row: Readonly<DueRow>, held: string): void;
+  /** A person asked for the attempt now. */
+  hurried(row: Readonly<DueRow>): void;
   ended(row: Readonly<DueRow>): void;
 }
 
-const UNOBSERVED: LeaseObserver = { leased() {}, released() {}, ended() {} };
+const UNOBSERVED: LeaseObserver = { leased() {}, released() {}, hurried() {}, ended() {} };
 
 /**
  * The tables of the model store. Every operation on them runs to its end without a pause, so each is a

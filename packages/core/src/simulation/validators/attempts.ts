@@ -1,6 +1,6 @@
 import type { Attempt } from "../../domain/attempt.ts";
-import type { Post } from "../ledger.ts";
-import { deliveryId, type Validator } from "./validator.ts";
+import type { EndpointRequest, Post } from "../ledger.ts";
+import { deliveryId, HEARD_MS, type Validator } from "./validator.ts";
 
 export const onlyAcceptedIsSent: Validator = {
   name: "onlyAcceptedIsSent",
@@ -84,12 +84,13 @@ export const nothingAfterCancel: Validator = {
   promise: "once a client is told that an endpoint is deleted or disabled, nothing more is sent to it",
   watch({ scenario, calmSince }, violated) {
     const closedAt = new Map<string, { at: number; how: string }>();
+    const enabling = new Enabling();
     return {
       on(event) {
-        if (event.kind === "asked" && event.request.kind === "enable")
-          closedAt.delete(event.request.endpointId);
+        if (event.kind === "asked" && event.request.kind === "enable") enabling.ask(event.request);
         if (event.kind === "answered") {
           const { request } = event;
+          if (request.kind === "enable") enabling.answer(request);
           if (request.kind !== "delete" && request.kind !== "disable") return;
           if (request.answer !== "done" && request.answer !== "gone") return;
           closedAt.set(request.endpointId, { at: request.answeredAt ?? 0, how: request.kind });
@@ -97,7 +98,7 @@ export const nothingAfterCancel: Validator = {
         if (event.kind !== "posted") return;
         const { endpointId, messageId, startedAt } = event.post;
         const closed = closedAt.get(endpointId);
-        if (closed === undefined) return;
+        if (closed === undefined || enabling.since(endpointId, closed.at)) return;
         // The other nodes hear of it a little later.
         const from = scenario.nodes === 1 ? closed.at : Math.max(closed.at, calmSince()) + HEARD_MS;
         if (startedAt > from) {
@@ -109,5 +110,23 @@ export const nothingAfterCancel: Validator = {
   },
 };
 
-/** How long after a change every node that reaches the store follows it. */
-const HEARD_MS = 2_000;
+/** Requests that enable endpoints, and so undo an answer that was given meanwhile or before. */
+class Enabling {
+  readonly #open = new Map<string, Set<EndpointRequest>>();
+  readonly #last = new Map<string, number>();
+
+  ask(request: EndpointRequest): void {
+    this.#open.set(request.endpointId, (this.#open.get(request.endpointId) ?? new Set()).add(request));
+  }
+
+  /** One that was not told what became of it may still come through. */
+  answer(request: EndpointRequest): void {
+    if (request.answer === "lost") return;
+    this.#open.get(request.endpointId)?.delete(request);
+    this.#last.set(request.endpointId, request.answeredAt ?? 0);
+  }
+
+  since(endpointId: string, at: number): boolean {
+    return (this.#open.get(endpointId)?.size ?? 0) > 0 || (this.#last.get(endpointId) ?? -1) >= at;
+  }
+}

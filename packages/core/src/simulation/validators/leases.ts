@@ -1,13 +1,13 @@
 import type { Post } from "../ledger.ts";
-import type { SimProcess } from "../world/process.ts";
 import { deliveryId, type Validator } from "./validator.ts";
 
 export const oneHolder: Validator = {
   name: "oneHolder",
   promise: "a delivery is never leased to two living processes, nor sent by two at a time",
-  watch({ state, fleet }, violated) {
+  watch({ state }, violated) {
     const holders = new Map<string, string>();
-    const inFlight = new Map<string, Post[]>();
+    /** What is being sent, and under which lease. */
+    const inFlight = new Map<string, { post: Post; leaseId: string | undefined }[]>();
     return {
       on(event) {
         if (event.kind === "leased") {
@@ -28,28 +28,24 @@ export const oneHolder: Validator = {
           }
         } else if (event.kind === "posted") {
           const id = deliveryId(event.post);
-          const others = (inFlight.get(id) ?? []).filter(
-            ({ endedAt, process }) => endedAt === null && canAct(process),
-          );
-          const other = others[0];
-          if (other !== undefined && (other.process === event.post.process || holdsLease(other.process))) {
+          const others = (inFlight.get(id) ?? []).filter(({ post }) => post.endedAt === null && canAct(post));
+          for (const { post, leaseId } of others) {
+            // One that was declared dead, or gave its lease up, may still be at it.
+            const isSame = post.process === event.post.process && leaseId === holders.get(id);
+            if (!isSame && (leaseId === undefined || !state.lives(leaseId) || leaseId !== holders.get(id)))
+              continue;
             violated(
-              `${id} was sent by ${event.post.process.name} while ${other.process.name} was sending it`,
+              `${id} was sent by ${event.post.process.name} while ${post.process.name} was sending it`,
             );
           }
-          inFlight.set(id, [...others, event.post]);
+          inFlight.set(id, [...others, { post: event.post, leaseId: holders.get(id) }]);
         }
       },
     };
-
-    /** Nobody has declared it dead. */
-    function holdsLease(process: SimProcess): boolean {
-      return fleet.leasesOf(process).some((leaseId) => state.lives(leaseId));
-    }
   },
 };
 
-function canAct(process: SimProcess): boolean {
+function canAct({ process }: Post): boolean {
   return process.alive && !process.stopped;
 }
 

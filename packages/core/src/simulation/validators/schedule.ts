@@ -10,14 +10,10 @@ export const scheduleIsHonoured: Validator = {
     const notBefore = new Map<string, number>();
     return {
       on(event) {
-        if (event.kind === "asked" && event.request.kind === "resend" && event.request.messageId !== null) {
-          const { endpointId, messageId } = event.request;
-          notBefore.set(deliveryId({ endpointId, messageId }), Number.NEGATIVE_INFINITY);
-        } else if (event.kind === "released") {
-          const at = event.row.nextAttemptAt ?? 0;
-          const id = deliveryId(event.row);
-          if (at > 0 && notBefore.get(id) !== Number.NEGATIVE_INFINITY) notBefore.set(id, at);
-        } else if (event.kind === "posted") {
+        if (event.kind === "hurried") notBefore.delete(deliveryId(event.row));
+        else if (event.kind === "released")
+          notBefore.set(deliveryId(event.row), event.row.nextAttemptAt ?? 0);
+        else if (event.kind === "posted") {
           const at = notBefore.get(deliveryId(event.post)) ?? 0;
           notBefore.delete(deliveryId(event.post));
           // The farthest ahead that any clock has been: without steps, exactly the world's.
@@ -27,8 +23,6 @@ export const scheduleIsHonoured: Validator = {
         } else if (event.kind === "committed") {
           for (const { attempt, next, delivery } of event.batch.settled) {
             if (attempt === null || next.kind !== "retry" || next.attempts === delivery.attempts) continue;
-            const post = event.process.alive ? null : undefined;
-            if (post === undefined) continue;
             const problem = wrongWait(attempt, next.at);
             if (problem !== null) violated(`${deliveryId(delivery)} ${problem}`);
           }

@@ -47,3 +47,6 @@ export interface Violation {
 export function deliveryId({ endpointId, messageId }: { endpointId: string; messageId: string }): string {
   return `${endpointId} ${messageId}`;
 }
+
+/** How long after a change every node that reaches the store follows it. */
+export const HEARD_MS = 2_000;

@@ -72,10 +72,6 @@ export class Fleet {
     return this.#leases.get(leaseId);
   }
 
-  leasesOf(process: SimProcess): string[] {
-    return [...this.#leases].flatMap(([leaseId, of]) => (of === process ? [leaseId] : []));
-  }
-
   startAll(): void {
     for (const index of this.#nodes.keys()) this.#start(index);
   }

@@ -53,6 +53,7 @@ async function many(): Promise<void> {
   const count = Number(values.seeds ?? (values.minutes === undefined ? 2_000 : Number.MAX_SAFE_INTEGER));
   const bail = Number(values.bail ?? 1);
   const startedAt = clock.monotonic();
+  const cpu = process.cpuUsage();
   let failed = 0;
   let seeds = 0;
   const sum = { messages: 0, posts: 0, processes: 0, passedMs: 0 };
@@ -67,8 +68,10 @@ async function many(): Promise<void> {
     tell(report);
   }
   const seconds = (clock.monotonic() - startedAt) / 1_000;
+  const { user, system } = process.cpuUsage(cpu);
+  const rate = seeds / ((user + system) / 1e6);
   say(
-    `${seeds} seeds from ${from}, ${failed} failed, ${seconds.toFixed(1)} s (${(seeds / seconds).toFixed(0)} seeds/s): ` +
+    `${seeds} seeds from ${from}, ${failed} failed, ${seconds.toFixed(1)} s, ${rate.toFixed(0)} seeds a second of one core: ` +
       `${sum.messages} requests, ${sum.posts} POSTs, ${sum.processes} processes, ${(sum.passedMs / 3_600_000).toFixed(1)} h passed`,
   );
 }

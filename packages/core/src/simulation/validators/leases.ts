@@ -31,9 +31,7 @@ export const oneHolder: Validator = {
           const others = (inFlight.get(id) ?? []).filter(({ post }) => post.endedAt === null && canAct(post));
           for (const { post, leaseId } of others) {
             // One that was declared dead, or gave its lease up, may still be at it.
-            const isSame = post.process === event.post.process && leaseId === holders.get(id);
-            if (!isSame && (leaseId === undefined || !state.lives(leaseId) || leaseId !== holders.get(id)))
-              continue;
+            if (leaseId === undefined || !state.lives(leaseId)) continue;
             violated(
               `${id} was sent by ${event.post.process.name} while ${post.process.name} was sending it`,
             );

@@ -1,14 +1,19 @@
+import { migrate } from "./commands/migrate.ts";
 import { start } from "./commands/start.ts";
 
 const USAGE = `posthaste — webhooks at full speed for creator businesses
 
-  posthaste start [flags]   run the server      (posthaste start --help lists the flags)
+  posthaste start [flags]             run the server      (posthaste start --help lists the flags)
+  posthaste migrate --database URL    bring a PostgreSQL database to this program's schema
 `;
 
 const [command, ...args] = process.argv.slice(2);
 switch (command) {
   case "start":
     await start(args);
+    break;
+  case "migrate":
+    await migrate(args);
     break;
   case undefined:
   case "help":

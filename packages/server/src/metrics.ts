@@ -128,7 +128,14 @@ export class Metrics implements EngineObserver {
       name,
       help,
       registers: [this.registry],
-      collect: async () => gauge.set(await read()),
+      async collect() {
+        try {
+          gauge.set(await read());
+        } catch {
+          // What the store cannot tell now must not take the other numbers with it: they are looked at just then.
+          gauge.set(Number.NaN);
+        }
+      },
     });
   }
 

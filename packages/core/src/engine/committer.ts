@@ -166,7 +166,9 @@ export class Committer {
     this.#lastError = error instanceof Error ? error : new Error(String(error));
     const inDoubt = error instanceof CommitInDoubt;
     for (const { reject } of accepts) {
-      reject(new PosthasteError("unavailable", inDoubt ? IN_DOUBT : undefined, { cause: error, retryAfterS: 1 }));
+      reject(
+        new PosthasteError("unavailable", inDoubt ? IN_DOUBT : undefined, { cause: error, retryAfterS: 1 }),
+      );
     }
     const passing = error instanceof StoreUnavailable;
     const poison = !passing && accepts.length === 0 && settles.length === 1 ? settles.pop() : undefined;

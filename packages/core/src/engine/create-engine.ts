@@ -98,8 +98,17 @@ class DeliveryEngine implements Engine {
     this.#resumer = new Resumer({ store: store.deliveries, runtime, routing, onResumed: onReleased });
     const resumer = this.#resumer;
     this.#applications = new Applications({ routing, dispatcher, resumer, owners, observer, runtime });
-    this.#member = owners &&
-      new ClusterMember({ ...options, role, owners, committer, dispatcher, applications: this.#applications, onReleased });
+    this.#member =
+      owners &&
+      new ClusterMember({
+        ...options,
+        role,
+        owners,
+        committer,
+        dispatcher,
+        applications: this.#applications,
+        onReleased,
+      });
     this.#node = this.#member?.node ?? soleNode(runtime.ids.next(ID_PREFIX.lease));
     const node = this.#node;
     this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, node, owners });
@@ -117,7 +126,10 @@ class DeliveryEngine implements Engine {
     if (!routed || !endpoint) throw new PosthasteError("not_found");
     if (endpoint.disabled) throw new PosthasteError("endpoint_disabled");
     // Nothing new of a FIFO endpoint may be leased past it, or it would never be its turn. Among many nodes none is.
-    const lane = endpoint.fifo && this.#member === null ? this.#dispatcher.scheduler.laneOf(routed.application, endpoint) : null;
+    const lane =
+      endpoint.fifo && this.#member === null
+        ? this.#dispatcher.scheduler.laneOf(routed.application, endpoint)
+        : null;
     lane?.spill();
     try {
       await this.#store.deliveries.resend({ ...key, now: AT_ONCE, idempotency });

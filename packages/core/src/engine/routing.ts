@@ -42,9 +42,7 @@ export class Routing {
 
   /** From the store, whatever is known. */
   async read(query: { environmentId: string; ref: string }): Promise<RoutedApplication | null> {
-    return this.#loadOnce(refKey(query.environmentId, query.ref), () =>
-      this.#store.applications.find(query),
-    );
+    return this.#loadOnce(refKey(query.environmentId, query.ref), () => this.#store.applications.find(query));
   }
 
   async findById(appId: string): Promise<RoutedApplication | null> {

@@ -9,6 +9,7 @@ import type { Incident } from "./faults/faults.ts";
 import type { Receivers } from "./faults/receivers.ts";
 import { StoreLink, type Weather } from "./faults/store-link.ts";
 import type { Ledger } from "./ledger.ts";
+import type { ModelState } from "./model/state.ts";
 import type { SyncStore } from "./model/sync.ts";
 import type { Sabotage } from "./sabotage.ts";
 import type { Scenario } from "./scenario.ts";
@@ -33,6 +34,7 @@ export interface FleetOptions {
   readonly world: World;
   readonly scenario: Scenario;
   readonly store: SyncStore;
+  readonly state: ModelState;
   readonly ledger: Ledger;
   readonly weather: Weather;
   readonly receivers: Receivers;
@@ -122,13 +124,14 @@ export class Fleet {
   }
 
   #start(index: number): void {
-    const { world, store, ledger, weather, receivers, scenario, environmentId, sabotage } = this.#options;
+    const { world, store, state, ledger, weather, receivers, scenario, environmentId, sabotage } =
+      this.#options;
     const name = `n${index}.${++this.#started}`;
     const pollMaxMs = scenario.nodes === 1 ? POLL_MAX_MS.alone : POLL_MAX_MS.among;
     const process = new SimProcess(world, { name, skewMs: this.#skewOf(index), pollMaxMs });
     const runtime = sabotage.runtime?.(process.runtime, world) ?? process.runtime;
     const link = new StoreLink({
-      store: sabotage.store?.(store, { world, process }) ?? store,
+      store: sabotage.store?.(store, { world, state }) ?? store,
       process,
       weather,
       faults: scenario.storeFaults,
@@ -136,14 +139,13 @@ export class Fleet {
       onDone: (call) => this.#tell(process, call),
     });
     const egress: Egress = sabotage.egress?.(receivers.egressOf(process)) ?? receivers.egressOf(process);
-    const stored: Store = sabotage.link?.(link.store, { world, process }) ?? link.store;
+    const stored: Store = sabotage.link?.(link.store, { world, state }) ?? link.store;
     const { retryScheduleMs } = scenario;
-    const made = createEngine({
+    const engine = createEngine({
       ...{ store: stored, egress, runtime, retryScheduleMs },
       observer: SILENT,
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
     });
-    const engine = sabotage.engine?.(made, world) ?? made;
     const api = new Api({ engine, store: stored, runtime, environmentId });
     this.#nodes[index] = { process, engine, api, stopping: false };
     world.log(name, "starts");

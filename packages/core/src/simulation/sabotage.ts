@@ -1,14 +1,14 @@
 import type { Egress } from "../egress/egress.ts";
-import type { Engine } from "../engine/engine.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Store } from "../storage/port.ts";
+import type { ModelState } from "./model/state.ts";
 import type { SyncStore } from "./model/sync.ts";
-import type { SimProcess } from "./world/process.ts";
 import type { World } from "./world/world.ts";
 
-interface Place {
+/** Where a bug is put in. */
+export interface Place {
   readonly world: World;
-  readonly process: SimProcess;
+  readonly state: ModelState;
 }
 
 /** A bug that is put in on purpose, by wrapping a part of the program: a suite that never turns red proves nothing. */
@@ -17,7 +17,6 @@ export interface Sabotage {
   readonly store?: (store: SyncStore, place: Place) => SyncStore;
   /** What the engine asks of the store. */
   readonly link?: (store: Store, place: Place) => Store;
-  readonly engine?: (engine: Engine, world: World) => Engine;
   readonly runtime?: (runtime: Runtime, world: World) => Runtime;
   readonly egress?: (egress: Egress) => Egress;
 }

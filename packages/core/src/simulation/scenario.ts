@@ -66,7 +66,7 @@ interface Bounds {
 type Range = readonly [min: number, max: number];
 
 const SIZES: Readonly<Record<Size, Bounds>> = {
-  short: { activeMs: [2_000, 9_000], bursts: [2, 7], burst: [1, 4], changes: [0, 4], incidents: [0, 4] },
+  short: { activeMs: [1_000, 6_000], bursts: [2, 6], burst: [1, 4], changes: [0, 4], incidents: [0, 4] },
   long: {
     activeMs: [10_000, 60_000],
     bursts: [10, 40],

@@ -20,7 +20,9 @@ const PATIENCE_MS = 15 * 60_000;
 /** What was called before may still take as long. */
 const CALL_MAX_MS = 3_000;
 /** For what might still happen although all has ended. */
-const AFTERMATH_MS = 3_000;
+const AFTERMATH_MS = 2_000;
+/** How often, in world time, it is looked whether everything has ended. */
+const LOOK_MS = 50;
 
 export interface SimulationOptions {
   readonly size?: Size | undefined;
@@ -70,6 +72,7 @@ class Simulation {
   #troubles: number;
   #overSince: number | null = null;
   #processes = 0;
+  #lookAt = 0;
 
   constructor(scenario: Scenario, { sabotage = NO_SABOTAGE, keepLines = false }: SimulationOptions) {
     this.#scenario = scenario;
@@ -86,6 +89,7 @@ class Simulation {
     this.#fleet = new Fleet({
       ...{ world, scenario, sabotage },
       store: modelStore(this.#state),
+      state: this.#state,
       ledger: this.#ledger,
       weather: this.#weather,
       receivers: this.#receivers,
@@ -229,10 +233,12 @@ class Simulation {
   #isOver(): boolean {
     if (this.#violations.length > 0) return true;
     const { now } = this.#world;
+    if (now < this.#scenario.activeMs || now < this.#lookAt) return false;
+    this.#lookAt = now + LOOK_MS;
     // A clock that is set back puts retries off by as much.
     const { ahead, behind } = this.#fleet.skew;
     if (now > this.#scenario.activeMs + PATIENCE_MS + ahead - behind) return true;
-    if (now < this.#scenario.activeMs || this.#troubles > 0 || this.#clients.busy > 0 || !this.#hasEnded()) {
+    if (this.#troubles > 0 || this.#clients.busy > 0 || !this.#hasEnded()) {
       this.#overSince = null;
       return false;
     }

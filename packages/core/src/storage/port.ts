@@ -81,9 +81,9 @@ export interface DeliveryStore {
     heldBy?: string;
     notHeldBy?: string;
     now: number;
-    after: DeliveryKey | null;
+    after: LeaseCursor | null;
     limit: number;
-  }): Promise<{ released: number; cursor: DeliveryKey | null }>;
+  }): Promise<{ released: number; cursor: LeaseCursor | null }>;
   /**
    * Asks for one attempt now. A delivery that is waiting comes due at once (`hurried`); one that had ended is
    * owed once more, without retries (`created`); one that is being sent stays as it is (`sending`).
@@ -95,6 +95,11 @@ export interface DeliveryStore {
   resumePaused(request: LaneKey & { now: number; limit: number }): Promise<number>;
   /** The deliveries of a message that have not ended. */
   listDue(query: { appId: string; messageId: string }): Promise<DueRecord[]>;
+}
+
+/** Where a page of leases ended: a delivery, with its `order` where the store keeps one. */
+export interface LeaseCursor extends DeliveryKey {
+  readonly order?: number;
 }
 
 export interface CommitBatch {

@@ -5,6 +5,7 @@ import type { Application } from "../../domain/application.ts";
 import type { Endpoint } from "../../domain/endpoint.ts";
 import type { Message } from "../../domain/message.ts";
 import { type FakeRuntime, fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
+import { makeDatabase, openStore } from "../../storage/postgres/testing/test-database.ts";
 import { openSqliteStore } from "../../storage/sqlite/open.ts";
 import type { AttemptWithMessage, ClusterNode, ClusterStore, NodeRole, Store } from "../../storage/port.ts";
 import { createEngine } from "../create-engine.ts";
@@ -75,13 +76,32 @@ export async function cleanUpCluster(): Promise<void> {
 /** SQLite with a cluster on top: every node gets the same. */
 export async function sharedSqlite(): Promise<SharedBackend> {
   const directory = mkdtempSync(join(tmpdir(), "posthaste-cluster-"));
-  const store = shareStore(await openSqliteStore({ directory, reserveBytes: 0, onProblem: (error) => console.error(error) }));
+  const store = shareStore(
+    await openSqliteStore({ directory, reserveBytes: 0 }),
+  );
   return {
     open: async () => store,
     violations: store.violations,
     async dispose() {
       await store.close();
       rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A real PostgreSQL: every node has its own connections. */
+export async function sharedPostgres(): Promise<SharedBackend> {
+  const url = await makeDatabase();
+  const stores: Store[] = [];
+  return {
+    async open() {
+      const store = await openStore(url);
+      stores.push(store);
+      return store;
+    },
+    violations: [],
+    async dispose() {
+      for (const store of stores) await store.close();
     },
   };
 }
@@ -105,6 +125,12 @@ export async function clusterHarness(
   const advance = async (ms: number): Promise<void> => {
     await outside.advance(ms);
     for (const { runtime } of running()) await runtime.advance(ms);
+  };
+  /** The clocks stand still while the store works: how long it really takes is not what is tested. */
+  const quiet = async (): Promise<void> => {
+    for (let calm = 0; calm < 2; calm = nodes.some(({ fault }) => fault.busy > 0) ? 0 : calm + 1) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   };
   const harness: ClusterHarness = {
     store,
@@ -146,12 +172,12 @@ export async function clusterHarness(
     async pass(ms, stepMs = 100) {
       for (let passed = 0; passed < ms; passed += stepMs) {
         await advance(Math.min(stepMs, ms - passed));
-        await new Promise((resolve) => setTimeout(resolve, 3));
+        await quiet();
       }
     },
     async until(condition) {
       while (!(await condition())) {
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await quiet();
         await advance(2);
       }
     },

@@ -16,7 +16,8 @@ const from =
   (name: string) =>
   ({ node }: ClusterPost): boolean =>
     node === name;
-const idsOf = (posts: readonly ClusterPost[]): Set<string> => new Set(posts.map(({ messageId }) => messageId));
+const idsOf = (posts: readonly ClusterPost[]): Set<string> =>
+  new Set(posts.map(({ messageId }) => messageId));
 
 /** What an engine guarantees as one of many nodes on a store. */
 export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): void {
@@ -296,7 +297,7 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     for (let round = 0; round < 60; round++) {
       const alive = nodes.filter(({ fault }) => !fault.dead && !fault.frozen);
       sent.push((await alive[round % alive.length]!.send()).id);
-      await harness.pass(100, 20);
+      await harness.pass(100, 50);
       if (round === 20) nodes[1]!.kill();
       if (round === 30) nodes.push(await harness.addNode("d"));
       if (round === 40) await nodes[0]!.stop();
@@ -304,6 +305,7 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     }
     nodes[2]!.runtime.jump(1_500);
     nodes[2]!.fault.thaw();
+    for (let round = 0; round < 400 && delivered.size < sent.length; round++) await harness.pass(200, 50);
     await harness.until(() => delivered.size === sent.length);
     const places = harness.posts.map(({ messageId }) => sent.indexOf(messageId));
     expect(places).toEqual(places.toSorted((one, other) => one - other));

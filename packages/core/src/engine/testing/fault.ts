@@ -6,10 +6,16 @@ export class ProcessFault {
   #dead = false;
   #frozen: PromiseWithResolvers<void> | null = null;
   #held: (() => void)[] = [];
+  #busy = 0;
   /** Called with the name of each operation before it is done; what it throws is the operation's error. */
   before: (operation: string, args: readonly unknown[]) => void = () => {};
   /** Called after it was done; what it throws is the operation's error all the same. */
   after: (operation: string, args: readonly unknown[]) => void = () => {};
+
+  /** Operations that the store is working on. */
+  get busy(): number {
+    return this.#busy;
+  }
 
   get dead(): boolean {
     return this.#dead;
@@ -67,6 +73,15 @@ export class ProcessFault {
     return { ...runtime, timers: { ...runtime.timers, soon } };
   }
 
+  async #count(work: () => unknown): Promise<unknown> {
+    this.#busy += 1;
+    try {
+      return await work();
+    } finally {
+      this.#busy -= 1;
+    }
+  }
+
   #wrap<Noun extends object>(noun: Noun): Noun {
     return new Proxy(noun, {
       get: (target, name) => {
@@ -77,7 +92,7 @@ export class ProcessFault {
           this.before(String(name), args);
           await this.running();
           try {
-            const result: unknown = await Reflect.apply(operation, target, args);
+            const result = await this.#count(() => Reflect.apply(operation, target, args));
             this.after(String(name), args);
             return result;
           } finally {

@@ -124,15 +124,33 @@ export function shareStore(store: Store): SharedStore {
     history: store.history,
     applications: {
       ...bound(applications),
-      insert: told(applications.insert, ({ id }) => id),
-      update: told(applications.update, ({ id }) => id),
-      delete: told(applications.delete, ({ id }) => id),
+      insert: told(
+        (...args) => applications.insert(...args),
+        ({ id }) => id,
+      ),
+      update: told(
+        (...args) => applications.update(...args),
+        ({ id }) => id,
+      ),
+      delete: told(
+        (...args) => applications.delete(...args),
+        ({ id }) => id,
+      ),
     },
     endpoints: {
       ...bound(endpoints),
-      insert: told(endpoints.insert, ({ appId }) => appId),
-      update: told(endpoints.update, ({ appId }) => appId),
-      delete: told(endpoints.delete, ({ appId }) => appId),
+      insert: told(
+        (...args) => endpoints.insert(...args),
+        ({ appId }) => appId,
+      ),
+      update: told(
+        (...args) => endpoints.update(...args),
+        ({ appId }) => appId,
+      ),
+      delete: told(
+        (...args) => endpoints.delete(...args),
+        ({ appId }) => appId,
+      ),
     },
     health: () => store.health(),
     stats: () => store.stats(),

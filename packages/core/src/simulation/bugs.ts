@@ -144,19 +144,17 @@ const claimBugs = {
     withinSeeds: 20,
     ...withDeliveries(() => ({ releaseLeases: () => ({ released: 0, cursor: null }) })),
   },
-  deadNodeClaims: {
-    what: "a node that was declared dead may still claim",
+  livingReleased: {
+    what: "a node that starts takes over from those that live as well",
     nodes: 2,
-    withinSeeds: 400,
-    ...withDeliveries(({ claimDue }, { state }) => ({
-      claimDue(request) {
-        const node = state.nodes.get(request.leaseId);
-        const dead = node?.dead ?? true;
-        state.nodes.set(request.leaseId, { role: "all", beats: 0, ...node, dead: false });
-        const claimed = claimDue(request);
-        if (node === undefined) state.nodes.delete(request.leaseId);
-        else state.nodes.set(request.leaseId, { ...node, dead });
-        return claimed;
+    withinSeeds: 60,
+    ...withDeliveries(({ releaseLeases }, { state }) => ({
+      releaseLeases(request) {
+        if (request.notHeldBy === undefined) return releaseLeases(request);
+        const rows = [...state.lanes.values()].flatMap((lane) => [...lane.rows.values()]);
+        const held = rows.filter(({ leasedBy }) => leasedBy !== null && leasedBy !== request.notHeldBy);
+        for (const row of held) state.release(row, request.now);
+        return { released: held.length, cursor: null };
       },
     })),
   },
@@ -190,7 +188,7 @@ const controlBugs = {
   changesUnheard: {
     what: "a node does not hear of what others change",
     nodes: 2,
-    withinSeeds: 60,
+    withinSeeds: 120,
     store: (store: SyncStore): SyncStore => ({
       ...store,
       cluster: store.cluster && { ...store.cluster, findChanges: () => ({ appIds: [], cursor: "0" }) },

@@ -19,6 +19,8 @@ export interface Post {
   deliveredAt: number | null;
   /** When the process heard what came of it; null while it waits, and for good if it died. */
   endedAt: number | null;
+  /** Wall time of the process then. */
+  heardWallAt: number | null;
   outcome: EgressOutcome | null;
 }
 

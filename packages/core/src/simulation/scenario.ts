@@ -182,7 +182,7 @@ function drawIncident(random: SeededRandom, { at, nodes }: { at: number; nodes: 
   const kind = random.weighted({
     crash: 5,
     restart: 2,
-    freeze: 3,
+    freeze: nodes > 1 ? 6 : 3,
     clock: 2,
     partition: nodes > 1 ? 2 : 0,
     store_away: 2,

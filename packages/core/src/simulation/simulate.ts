@@ -56,6 +56,15 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   return simulation.run();
 }
 
+/** An error of a validator must not look like one of the program that it watches. */
+function guarded(violated: (explanation: string) => void, look: () => void): void {
+  try {
+    look();
+  } catch (error) {
+    violated(`the validator itself failed: ${String(error)}`);
+  }
+}
+
 class Simulation {
   readonly #scenario: Scenario;
   readonly #world: World;
@@ -166,7 +175,7 @@ class Simulation {
         this.#violations.push({ validator: name, promise, explanation, at: world.now });
       };
       const { on, end } = watch(facts, violated);
-      if (on !== undefined) this.#ledger.listen(on);
+      if (on !== undefined) this.#ledger.listen((event) => guarded(violated, () => on(event)));
       if (end !== undefined) this.#ends.push(end);
     }
     this.#state.observer = {

@@ -17,6 +17,9 @@ const PAUSE_MS = { min: 50, max: 900 };
 /** After faults have stopped, clients try again for this long before they give up. */
 const GIVE_UP_AFTER_MS = 30_000;
 
+/** How likely it is that somebody who switches an endpoint off switches it on again. */
+const ENABLED_AGAIN = 0.6;
+
 interface KnownEndpoint {
   readonly appId: string;
   readonly id: string;
@@ -171,9 +174,13 @@ export class Clients {
     } else if (kind === "patch") {
       const change = this.#drawPatch(endpoint);
       await this.#request(request, (api) => api.changeEndpoint(endpoint, change));
+    } else if (kind === "enable") {
+      await this.#request(request, (api) => api.changeEndpoint(endpoint, switchedOn));
     } else {
-      const change = kind === "disable" ? switchedOff : switchedOn;
-      await this.#request(request, (api) => api.changeEndpoint(endpoint, change));
+      await this.#request(request, (api) => api.changeEndpoint(endpoint, switchedOff));
+      if (!this.#random.chance(ENABLED_AGAIN)) return;
+      await this.#pause();
+      await this.#request({ ...request, kind: "enable" }, (api) => api.changeEndpoint(endpoint, switchedOn));
     }
   }
 

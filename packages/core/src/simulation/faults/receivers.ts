@@ -77,6 +77,7 @@ export class Receivers {
         cancel();
         request.signal?.removeEventListener("abort", interrupt);
         post.endedAt = world.now;
+        post.heardWallAt = process.runtime.clock.now();
         post.outcome = heard;
         world.log(
           process.name,
@@ -110,6 +111,7 @@ export class Receivers {
       wallAt: process.runtime.clock.now(),
       deliveredAt: null,
       endedAt: null,
+      heardWallAt: null,
       outcome: null,
     };
   }

@@ -3,7 +3,7 @@ import { everyPostIsRecorded, nothingAfterCancel, onlyAcceptedIsSent } from "./a
 import { healthyIsServed, nothingBreaks, nothingIsLeftBehind } from "./health.ts";
 import { lateNeverOverwrites, oneHolder } from "./leases.ts";
 import { fifoArrives, fifoWaits } from "./order.ts";
-import { scheduleIsHonoured, throttleHolds } from "./schedule.ts";
+import { nothingIsEarly, throttleHolds, waitsFollowTheSchedule } from "./schedule.ts";
 import type { Validator } from "./validator.ts";
 
 /** Every promise that a simulation checks. */
@@ -16,7 +16,8 @@ export const VALIDATORS: readonly Validator[] = [
   nothingAfterCancel,
   oneHolder,
   lateNeverOverwrites,
-  scheduleIsHonoured,
+  nothingIsEarly,
+  waitsFollowTheSchedule,
   throttleHolds,
   fifoWaits,
   fifoArrives,

@@ -1,70 +1,80 @@
 import { RETRY_AFTER_MAX_MS, RETRY_JITTER, THROTTLE_BURST_S } from "../../domain/limits.ts";
+import type { Post } from "../ledger.ts";
+import type { SettledDelivery } from "../../storage/port.ts";
 import { WORLD_EPOCH_MS } from "../world/process.ts";
-import { deliveryId, type Validator } from "./validator.ts";
+import { deliveryId, type Facts, type Validator } from "./validator.ts";
 
-export const scheduleIsHonoured: Validator = {
-  name: "scheduleIsHonoured",
-  promise: "no attempt comes before its time; waits follow the schedule within its jitter, and Retry-After",
-  watch({ world, fleet, state, scenario }, violated) {
+export const nothingIsEarly: Validator = {
+  name: "nothingIsEarly",
+  promise: "no attempt comes before its time",
+  watch({ world, fleet }, violated) {
     /** The wall time before which the next attempt must not start. */
     const notBefore = new Map<string, number>();
     return {
       on(event) {
-        if (event.kind === "hurried") notBefore.delete(deliveryId(event.row));
-        else if (event.kind === "released")
-          notBefore.set(deliveryId(event.row), event.row.nextAttemptAt ?? 0);
-        else if (event.kind === "posted") {
-          const at = notBefore.get(deliveryId(event.post)) ?? 0;
-          notBefore.delete(deliveryId(event.post));
+        if (event.kind === "hurried" || event.kind === "released") notBefore.delete(deliveryId(event.row));
+        if (event.kind === "posted") {
+          const id = deliveryId(event.post);
           // The farthest ahead that any clock has been: without steps, exactly the world's.
-          const earlyMs = at - (WORLD_EPOCH_MS + world.now + fleet.skew.ahead);
-          if (earlyMs > 0)
-            violated(`${deliveryId(event.post)} was sent ${earlyMs.toFixed(0)} ms before its time`);
-        } else if (event.kind === "committed") {
-          for (const { attempt, next, delivery } of event.batch.settled) {
-            if (attempt === null || next.kind !== "retry" || next.attempts === delivery.attempts) continue;
-            const problem = wrongWait(attempt, next.at);
-            if (problem !== null) violated(`${deliveryId(delivery)} ${problem}`);
-          }
+          const earlyMs = (notBefore.get(id) ?? 0) - (WORLD_EPOCH_MS + world.now + fleet.skew.ahead);
+          notBefore.delete(id);
+          if (earlyMs > 0) violated(`${id} was sent ${earlyMs.toFixed(0)} ms before its time`);
+        }
+        if (event.kind !== "committed") return;
+        for (const [index, { next, delivery }] of event.batch.settled.entries()) {
+          const kept = event.result.settled[index] === true;
+          if (kept && next.kind === "retry") notBefore.set(deliveryId(delivery), next.at);
         }
       },
     };
-
-    function wrongWait(
-      attempt: {
-        endpointId: string;
-        appId: string;
-        timestamp: number;
-        durationMs: number;
-        statusCode: number;
-        detail: { responseHeaders: readonly (readonly [string, string])[] };
-      },
-      at: number,
-    ): string | null {
-      const endedAt = attempt.timestamp + attempt.durationMs;
-      const waitMs = at - endedAt;
-      const asked = attempt.detail.responseHeaders.find(([name]) => name === "retry-after")?.[1];
-      const retryAfterMs = asked === undefined ? 0 : Math.min(Number(asked) * 1_000, RETRY_AFTER_MAX_MS);
-      const schedules = [
-        scenario.retryScheduleMs,
-        state.endpoint(attempt)?.entity.retryScheduleMs ?? [],
-        ...PATCHED,
-      ];
-      const waits = schedules.flat();
-      // Timers fire late, a stopped process hears late, a clock steps: never is the wait shorter than asked.
-      const slackMs = 2 + fleet.skew.ahead - fleet.skew.behind;
-      if (waitMs < retryAfterMs - slackMs)
-        return `is tried again after ${waitMs} ms, though the receiver asked for ${retryAfterMs} ms`;
-      const shortest = Math.min(...waits) * (1 - RETRY_JITTER);
-      if (waitMs < shortest - slackMs)
-        return `is tried again after ${waitMs} ms, sooner than any schedule says`;
-      return null;
-    }
   },
 };
 
-/** Schedules that clients give endpoints later. */
-const PATCHED = [[500], [300, 900], [200], [400, 800, 1_600], [1_000, 1_000]];
+export const waitsFollowTheSchedule: Validator = {
+  name: "waitsFollowTheSchedule",
+  promise: "the wait before a retry is the schedule's, within its jitter, and never shorter than Retry-After",
+  watch(facts, violated) {
+    const last = new Map<string, Post>();
+    const keyOf = (key: { endpointId: string; messageId: string }, process: string) =>
+      `${deliveryId(key)} ${process}`;
+    return {
+      on(event) {
+        if (event.kind === "replied") last.set(keyOf(event.post, event.post.process.name), event.post);
+        if (event.kind !== "committed") return;
+        for (const settled of event.batch.settled) {
+          const post = last.get(keyOf(settled.delivery, event.process.name));
+          const problem = post === undefined ? null : wrongWait(facts, settled, post);
+          if (problem !== null) violated(`${deliveryId(settled.delivery)} ${problem}`);
+        }
+      },
+    };
+  },
+};
+
+function wrongWait(facts: Facts, { attempt, next, delivery }: SettledDelivery, post: Post): string | null {
+  if (attempt === null || attempt.timestamp !== post.wallAt || post.heardWallAt === null) return null;
+  if (next.kind !== "retry" || next.attempts === delivery.attempts) return null;
+  const { scenario, state, ledger } = facts;
+  const isPatched = ledger.endpoints.some(
+    (one) => one.kind === "patch" && one.endpointId === delivery.endpointId,
+  );
+  const schedule = state.endpoint(delivery)?.entity.retryScheduleMs ?? scenario.retryScheduleMs;
+  const base = schedule[next.attempts - 1] ?? 0;
+  const waitMs = next.at - post.heardWallAt;
+  const askedMs = retryAfterMs(post);
+  if (waitMs < askedMs)
+    return `is tried again after ${waitMs} ms, though the receiver asked for ${askedMs} ms`;
+  const least = Math.max(base * (1 - RETRY_JITTER), askedMs);
+  const most = Math.max(base * (1 + RETRY_JITTER), askedMs);
+  if (isPatched || (waitMs >= least - 1 && waitMs <= most + 1)) return null;
+  return `is tried again after ${waitMs} ms instead of ${least.toFixed(0)} to ${most.toFixed(0)} ms`;
+}
+
+function retryAfterMs({ outcome }: Post): number {
+  if (outcome?.kind !== "response") return 0;
+  const asked = outcome.headers.find(([name]) => name === "retry-after")?.[1] ?? "0";
+  return Math.min(Number(asked) * 1_000, RETRY_AFTER_MAX_MS);
+}
 
 export const throttleHolds: Validator = {
   name: "throttleHolds",

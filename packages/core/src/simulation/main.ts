@@ -12,6 +12,9 @@ const HELP = `npm run test:sim -- [options]
   --bail N      stop after that many failing seeds (default 1)
 `;
 
+/** Violations told of one seed: the first says most. */
+const SHOWN_MAX = 5;
+
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
@@ -79,7 +82,7 @@ async function many(): Promise<void> {
 function tell({ seed, violations }: Report): void {
   if (violations.length === 0) return;
   process.exitCode = 1;
-  for (const { validator, promise, explanation, at } of violations) {
+  for (const { validator, promise, explanation, at } of violations.slice(0, SHOWN_MAX)) {
     say(
       `seed ${seed} at ${at.toFixed(0)} ms: ${validator} is broken: ${explanation}\n  promised: ${promise}`,
     );

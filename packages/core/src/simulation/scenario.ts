@@ -121,13 +121,19 @@ export function drawScenario(
   };
 }
 
+const OK: Behaviour = { kind: "ok" };
+const FAILING: Behaviour = { kind: "status", statusCode: 500 };
+
 function drawEndpoint(random: SeededRandom, activeMs: number): EndpointPlan {
   const phases = [{ from: 0, behaviour: drawBehaviour(random) }];
   if (random.chance(0.4))
     phases.push({ from: random.between(0, activeMs), behaviour: drawBehaviour(random) });
   // Most get well; some never do, and what they are owed ends as failed.
-  if (random.chance(0.6))
-    phases.push({ from: random.between(activeMs * 0.3, activeMs), behaviour: { kind: "ok" } });
+  if (random.chance(0.6)) phases.push({ from: random.between(activeMs * 0.3, activeMs), behaviour: OK });
+  // Many deliveries to one that holds each for half a minute would take hours to end.
+  const last = phases.at(-1)?.behaviour.kind;
+  if (last === "hang" || last === "busy")
+    phases.push({ from: activeMs, behaviour: random.pick([OK, FAILING]) });
   return {
     fifo: random.chance(0.3),
     throttleRate: random.chance(0.2) ? random.int(2, 40) : null,

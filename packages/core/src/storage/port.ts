@@ -165,9 +165,8 @@ export type EndpointChange =
       readonly reason: DisabledReason;
       readonly at: number;
       /**
-       * With the reason `failing`: only if the stored run of failures began then or earlier, as a success that this
-       * process does not know of may have ended the run. What is owed to an endpoint that so stays enabled is not
-       * paused, but due at once.
+       * With `failing`: only if the stored run of failures began then or earlier (a success elsewhere may have ended
+       * it). What is owed to an endpoint that so stays enabled is due at once instead of paused.
        */
       readonly failingSince?: number | undefined;
     };
@@ -273,9 +272,7 @@ export type InsertResult<Entity> =
 export type UpdateResult = "updated" | "not_found" | "uid_taken";
 
 /** What a change is based on: it is refused as `stale` when the record was changed meanwhile. */
-export interface BasedOnVersion {
-  readonly basedOn?: { readonly updatedAt: number } | undefined;
-}
+export type BasedOnVersion = { readonly basedOn?: { readonly updatedAt: number } | undefined };
 
 /** What a change is based on: it is refused as `stale` when the endpoint was changed or disabled meanwhile. */
 export interface BasedOn {
@@ -333,7 +330,6 @@ export interface EventTypeStore {
   /** Which of these names do not exist (archived ones do). */
   findMissing(query: { environmentId: string; names: readonly string[] }): Promise<string[]>;
   list(query: { environmentId: string; page: Page; includeArchived: boolean }): Promise<EventType[]>;
-  /** Replaces the whole record. */
   update(eventType: EventType, options?: BasedOnVersion): Promise<UpdateResult | "stale">;
   delete(query: { environmentId: string; name: string }): Promise<boolean>;
 }

@@ -76,9 +76,7 @@ export async function cleanUpCluster(): Promise<void> {
 /** SQLite with a cluster on top: every node gets the same. */
 export async function sharedSqlite(): Promise<SharedBackend> {
   const directory = mkdtempSync(join(tmpdir(), "posthaste-cluster-"));
-  const store = shareStore(
-    await openSqliteStore({ directory, reserveBytes: 0 }),
-  );
+  const store = shareStore(await openSqliteStore({ directory, reserveBytes: 0 }));
   return {
     open: async () => store,
     violations: store.violations,

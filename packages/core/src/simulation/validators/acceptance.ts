@@ -1,4 +1,5 @@
 import { wants } from "../../domain/filter.ts";
+import { CHANGE_STALE_MS } from "../../domain/limits.ts";
 import type { MessageRequest, Post } from "../ledger.ts";
 import { deliveryId, type Facts, HEARD_MS, type Validator } from "./validator.ts";
 
@@ -99,7 +100,7 @@ function missingDelivery(
     const created = requests.find(
       ({ kind, answer: told }) => kind === "create" && told === "done",
     )?.answeredAt;
-    const heardMs = scenario.nodes === 1 ? 0 : HEARD_MS;
+    const heardMs = scenario.nodes === 1 ? 0 : CHANGE_STALE_MS + HEARD_MS;
     const isNew =
       requests.some(({ kind }) => kind === "create") &&
       (created ?? Number.POSITIVE_INFINITY) + heardMs > (first?.askedAt ?? askedAt);

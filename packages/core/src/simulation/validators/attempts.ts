@@ -83,7 +83,7 @@ export const nothingAfterCancel: Validator = {
   name: "nothingAfterCancel",
   promise: "once a client is told that an endpoint is deleted or disabled, nothing more is sent to it",
   watch({ scenario, calmSince }, violated) {
-    const closedAt = new Map<string, { at: number; how: string }>();
+    const closedAt = new Map<string, { at: number; how: string; answer: string }>();
     const enabling = new Enabling();
     return {
       on(event) {
@@ -93,14 +93,19 @@ export const nothingAfterCancel: Validator = {
           if (request.kind === "enable") enabling.answer(request);
           if (request.kind !== "delete" && request.kind !== "disable") return;
           if (request.answer !== "done" && request.answer !== "gone") return;
-          closedAt.set(request.endpointId, { at: request.answeredAt ?? 0, how: request.kind });
+          closedAt.set(request.endpointId, {
+            at: request.answeredAt ?? 0,
+            how: request.kind,
+            answer: request.answer,
+          });
         }
         if (event.kind !== "posted") return;
         const { endpointId, messageId, startedAt } = event.post;
         const closed = closedAt.get(endpointId);
         if (closed === undefined || enabling.since(endpointId, closed.at)) return;
-        // The other nodes hear of it a little later.
-        const from = scenario.nodes === 1 ? closed.at : Math.max(closed.at, calmSince()) + HEARD_MS;
+        // The other nodes hear of it a little later, and so does one that could not read it when it was written.
+        const unread = scenario.nodes > 1 || closed.answer === "gone";
+        const from = unread ? Math.max(closed.at, calmSince()) + HEARD_MS : closed.at;
         if (startedAt > from) {
           const late = (startedAt - closed.at).toFixed(0);
           violated(`${messageId} was sent to ${endpointId} ${late} ms after the ${closed.how} was answered`);

@@ -1,5 +1,5 @@
 import { createVerifier } from "@posthaste/receiver";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { LANE_QUEUE_MAX, LANES_BYTES_MAX } from "../domain/limits.ts";
 import { DAY_MS } from "../domain/time.ts";
 import { StoreUnavailable } from "../storage/port.ts";
@@ -472,7 +472,7 @@ test("everything owed to a disabled FIFO endpoint is paused, also behind an olde
   const endpoint = await harness.addEndpoint({ fifo: true });
   await harness.send();
   await harness.until(() => harness.posts.length === 1);
-  let answer: (status: number) => void = () => {};
+  let answer: ((status: number) => void) | undefined;
   harness.answer = () => new Promise((resolve) => (answer = resolve));
   const gone = await harness.send();
   const queued = await harness.send();
@@ -490,7 +490,7 @@ test("everything owed to a disabled FIFO endpoint is paused, also behind an olde
     ],
     settled: [],
   });
-  answer(410);
+  answer?.(410);
   const stateOf = async ({ appId, id: messageId }: typeof gone) =>
     (await harness.store.deliveries.listDue({ appId, messageId }))[0]?.state;
   await harness.until(
@@ -502,21 +502,16 @@ test("everything owed to a disabled FIFO endpoint is paused, also behind an olde
 test("a deletion that was stored but could not be read again is followed as soon as it can be", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint();
-  let answer: (status: number) => void = () => {};
+  let answer: ((status: number) => void) | undefined;
   harness.answer = () => new Promise((resolve) => (answer = resolve));
   await harness.send();
   await harness.until(() => harness.posts.length === 1);
   await harness.store.endpoints.delete({ appId: endpoint.appId, id: endpoint.id });
-  const { listAll } = harness.store.endpoints;
-  const { findById } = harness.store.applications;
-  const away = () => Promise.reject(new StoreUnavailable("away"));
-  Object.assign(harness.store.applications, { findById: away });
-  Object.assign(harness.store.endpoints, { listAll: away });
+  const find = vi.spyOn(harness.store.applications, "findById");
+  find.mockRejectedValueOnce(new StoreUnavailable("away"));
   await expect(harness.engine.applicationChanged(endpoint.appId)).rejects.toThrow("away");
-  Object.assign(harness.store.applications, { findById });
-  Object.assign(harness.store.endpoints, { listAll });
   await harness.until(() => harness.engine.snapshot().lanes === 0);
-  answer(500);
+  answer?.(500);
   await harness.pass(10_000);
   expect(harness.posts).toHaveLength(1);
 });

@@ -9,6 +9,8 @@ export interface Bug extends Sabotage {
   readonly nodes?: number;
   /** Seeds, from 1 on, of which one at least has to turn red. */
   readonly withinSeeds: number;
+  /** The validators that see it. */
+  readonly breaks: readonly string[];
 }
 
 /** A store that commits something else than it is asked to. */
@@ -44,6 +46,7 @@ const acceptBugs = {
   ackBeforeCommit: {
     what: "a message is acknowledged when its commit begins",
     withinSeeds: 5,
+    breaks: ["answeredIsStored"],
     link: (store: Store): Store => ({
       ...store,
       deliveries: {
@@ -60,6 +63,7 @@ const acceptBugs = {
   halfFanOut: {
     what: "a message is stored with the first of its deliveries only",
     withinSeeds: 10,
+    breaks: ["everyAcceptedMessageEnds"],
     ...committing((batch) => ({
       ...batch,
       accepted: batch.accepted.map((one) => ({ ...one, deliveries: one.deliveries.slice(0, 1) })),
@@ -68,6 +72,7 @@ const acceptBugs = {
   keyOutsideTransaction: {
     what: "an idempotency key is written a little later than its message",
     withinSeeds: 20,
+    breaks: ["oneMessagePerKey"],
     ...committing((batch, { state, world }) => ({
       ...batch,
       accepted: batch.accepted.map((one) => {
@@ -87,6 +92,7 @@ const settleBugs = {
     what: "a settled attempt counts whoever holds the lease",
     nodes: 2,
     withinSeeds: 150,
+    breaks: ["lateNeverOverwrites"],
     ...settling((settled, { state }) => {
       const row = state.dueRow(settled.delivery);
       if (row === undefined || row.leasedBy === null) return settled;
@@ -96,6 +102,7 @@ const settleBugs = {
   retryTimeIgnored: {
     what: "a retry is due at once",
     withinSeeds: 10,
+    breaks: ["nothingIsEarly"],
     ...settling((settled) =>
       settled.next.kind === "retry" ? { ...settled, next: { ...settled.next, at: 0 } } : settled,
     ),
@@ -103,11 +110,13 @@ const settleBugs = {
   attemptNotRecorded: {
     what: "a failed attempt leaves no record",
     withinSeeds: 10,
+    breaks: ["everyAcceptedMessageEnds"],
     ...settling((settled) => (settled.attempt?.status === "fail" ? { ...settled, attempt: null } : settled)),
   },
   attemptRecordedTwice: {
     what: "an attempt is recorded twice",
     withinSeeds: 10,
+    breaks: ["everyPostIsRecorded"],
     ...settling((settled, { state }) => {
       const { attempt } = settled;
       if (attempt !== null) state.addAttempt({ ...attempt, id: `${attempt.id}2` });
@@ -120,6 +129,7 @@ const claimBugs = {
   doubleClaim: {
     what: "a claim hands out deliveries without leasing them",
     withinSeeds: 20,
+    breaks: ["oneHolder"],
     ...withDeliveries(({ claimDue }, { state }) => ({
       claimDue(request) {
         const claimed = claimDue(request);
@@ -134,6 +144,7 @@ const claimBugs = {
   fifoReleasedEarly: {
     what: "a FIFO endpoint's followers are claimed like any others",
     withinSeeds: 30,
+    breaks: ["fifoWaits", "fifoArrives"],
     ...withDeliveries(({ claimDue }) => ({
       claimDue: (request) =>
         claimDue({ ...request, lanes: request.lanes.map((lane) => ({ ...lane, fifo: false })) }),
@@ -142,12 +153,14 @@ const claimBugs = {
   deadLeaseKept: {
     what: "what a dead process had leased is not released",
     withinSeeds: 20,
+    breaks: ["everyAcceptedMessageEnds"],
     ...withDeliveries(() => ({ releaseLeases: () => ({ released: 0, cursor: null }) })),
   },
   livingReleased: {
     what: "a node that starts takes over from those that live as well",
     nodes: 2,
     withinSeeds: 60,
+    breaks: ["oneHolder"],
     ...withDeliveries(({ releaseLeases }, { state }) => ({
       releaseLeases(request) {
         if (request.notHeldBy === undefined) return releaseLeases(request);
@@ -158,14 +171,27 @@ const claimBugs = {
       },
     })),
   },
+  errorOfItsOwn: {
+    what: "the store meets an error that is not about being away",
+    withinSeeds: 30,
+    breaks: ["nothingBreaks"],
+    ...withDeliveries(({ claimDue }, { world }) => ({
+      claimDue(request) {
+        if (world.random.chance(0.1)) throw new TypeError("a row cannot be read");
+        return claimDue(request);
+      },
+    })),
+  },
   resumeForgotten: {
     what: "what was paused stays so when its endpoint is enabled",
     withinSeeds: 60,
+    breaks: ["everyAcceptedMessageEnds"],
     ...withDeliveries(() => ({ resumePaused: () => 0 })),
   },
   payloadReencoded: {
     what: "a payload that comes out of the store is formatted anew",
     withinSeeds: 10,
+    breaks: ["onlyAcceptedIsSent"],
     ...withDeliveries(({ claimDue }) => ({
       claimDue: (request) => claimDue(request).map((one) => ({ ...one, payload: `${one.payload} ` })),
     })),
@@ -176,6 +202,7 @@ const controlBugs = {
   cancelIgnored: {
     what: "a deleted endpoint is still sent to",
     withinSeeds: 40,
+    breaks: ["nothingAfterCancel"],
     store: (store: SyncStore, { state }: Place): SyncStore => ({
       ...store,
       endpoints: {
@@ -189,14 +216,32 @@ const controlBugs = {
     what: "a node does not hear of what others change",
     nodes: 2,
     withinSeeds: 120,
+    breaks: ["nothingAfterCancel"],
     store: (store: SyncStore): SyncStore => ({
       ...store,
       cluster: store.cluster && { ...store.cluster, findChanges: () => ({ appIds: [], cursor: "0" }) },
     }),
   },
+  nodesUnseen: {
+    what: "a node takes itself for the only one, and every lane for its own",
+    nodes: 2,
+    withinSeeds: 60,
+    breaks: ["everyAcceptedMessageEnds"],
+    store: (store: SyncStore): SyncStore => ({
+      ...store,
+      cluster: store.cluster && {
+        ...store.cluster,
+        beat: (id) => {
+          const { alive, nodes } = store.cluster?.beat(id) ?? { alive: false, nodes: [] };
+          return { alive, nodes: nodes.filter((node) => node.id === id) };
+        },
+      },
+    }),
+  },
   throttleDoubled: {
     what: "an endpoint is sent twice what its rate allows",
     withinSeeds: 40,
+    breaks: ["throttleHolds"],
     store: (store: SyncStore): SyncStore => ({
       ...store,
       endpoints: {
@@ -212,6 +257,7 @@ const controlBugs = {
   retryAfterIgnored: {
     what: "Retry-After is not read",
     withinSeeds: 20,
+    breaks: ["waitsFollowTheSchedule"],
     egress: (egress) => ({
       ...egress,
       async post(request) {
@@ -223,6 +269,7 @@ const controlBugs = {
   lostWakeUp: {
     what: "a timer that would wake a lane is now and then forgotten",
     withinSeeds: 60,
+    breaks: ["everyAcceptedMessageEnds", "nothingIsLeftBehind"],
     runtime: (runtime, world) => {
       const { timers } = runtime;
       const after: typeof timers.after = (delayMs, fn) =>
@@ -235,6 +282,7 @@ const controlBugs = {
   slowTurns: {
     what: "a turn of the scheduler comes seconds late",
     withinSeeds: 20,
+    breaks: ["healthyIsServed"],
     runtime: (runtime) => {
       const { timers } = runtime;
       return { ...runtime, timers: { ...timers, soon: (fn) => void timers.after(2_500, fn) } };

@@ -3,7 +3,7 @@ import { SECOND_MS } from "../domain/time.ts";
 import type { Egress } from "../egress/egress.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Store } from "../storage/port.ts";
+import type { NodeRole, Store } from "../storage/port.ts";
 import { Api } from "./driver/api.ts";
 import type { Incident } from "./faults/faults.ts";
 import type { Receivers } from "./faults/receivers.ts";
@@ -21,6 +21,7 @@ export interface SimNode {
   readonly process: SimProcess;
   readonly engine: Engine;
   readonly api: Api;
+  readonly role: NodeRole;
   /** It refuses new requests: a stop is under way. */
   stopping: boolean;
 }
@@ -60,7 +61,9 @@ export class Fleet {
 
   /** Those that run and take requests. */
   get serving(): SimNode[] {
-    return this.living.filter(({ process, stopping }) => !stopping && !process.stopped);
+    return this.living.filter(
+      ({ process, role, stopping }) => !stopping && !process.stopped && role !== "worker",
+    );
   }
 
   get living(): SimNode[] {
@@ -141,13 +144,18 @@ export class Fleet {
     const egress: Egress = sabotage.egress?.(receivers.egressOf(process)) ?? receivers.egressOf(process);
     const stored: Store = sabotage.link?.(link.store, { world, state }) ?? link.store;
     const { retryScheduleMs } = scenario;
+    const role = scenario.roles[index] ?? "all";
     const engine = createEngine({
-      ...{ store: stored, egress, runtime, retryScheduleMs },
+      store: stored,
+      egress,
+      runtime,
+      retryScheduleMs,
+      role,
       observer: SILENT,
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
     });
     const api = new Api({ engine, store: stored, runtime, environmentId });
-    this.#nodes[index] = { process, engine, api, stopping: false };
+    this.#nodes[index] = { process, engine, api, role, stopping: false };
     world.log(name, "starts");
     ledger.add({ kind: "started", process });
     process.onExit(() => {

@@ -51,7 +51,7 @@ export type SimEvent =
   | { readonly kind: "started" | "exited" | "froze" | "thawed"; readonly process: SimProcess };
 
 /** What a client asked for and what it was told. */
-export type ClientRequest = MessageRequest | EndpointRequest;
+type ClientRequest = MessageRequest | EndpointRequest;
 
 export interface MessageRequest {
   readonly kind: "message";

@@ -60,6 +60,11 @@ async function many(): Promise<void> {
   let failed = 0;
   let seeds = 0;
   const sum = { messages: 0, posts: 0, processes: 0, passedMs: 0 };
+  // A rejected promise that nobody looks at ends a process: the seed must be told before.
+  process.once("unhandledRejection", (error) => {
+    say(`seed ${from + seeds}: a promise was rejected and nobody looked at it: ${String(error)}`);
+    process.exit(1);
+  });
   for (; seeds < count && failed < bail && clock.monotonic() < until; seeds++) {
     const report = await simulate(from + seeds, options);
     sum.messages += report.figures.messages;

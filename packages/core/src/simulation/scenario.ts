@@ -1,5 +1,6 @@
 import type { Behaviour } from "./faults/receivers.ts";
 import { type CallFaults, type Incident, NO_CALL_FAULTS } from "./faults/faults.ts";
+import type { NodeRole } from "../storage/port.ts";
 import { SeededRandom } from "./world/random.ts";
 
 /** Everything that a seed decides beforehand; how it comes out is up to the program. */
@@ -7,6 +8,8 @@ export interface Scenario {
   readonly seed: number;
   /** Processes on the store; of one, the store knows no cluster. */
   readonly nodes: number;
+  /** What each of them does; the first always does everything. */
+  readonly roles: readonly NodeRole[];
   /** How long clients are active and faults happen. */
   readonly activeMs: number;
   readonly retryScheduleMs: readonly number[];
@@ -17,7 +20,7 @@ export interface Scenario {
   readonly egressFaults: CallFaults;
 }
 
-export interface ApplicationPlan {
+interface ApplicationPlan {
   readonly throttleRate: number | null;
   readonly endpoints: readonly EndpointPlan[];
 }
@@ -109,6 +112,9 @@ export function drawScenario(
   return {
     seed,
     nodes: count,
+    roles: times(count, (index) =>
+      index === 0 || random.chance(0.7) ? "all" : random.pick(["api", "worker"] as const),
+    ),
     activeMs,
     retryScheduleMs: random.pick([[300, 1_000], [500, 1_500, 3_000], [2_000]]),
     applications,
@@ -171,8 +177,9 @@ function drawBehaviour(random: SeededRandom): Behaviour {
     case "hang":
     case "refuse":
     case "reset":
-      return { kind };
+      break;
   }
+  return { kind };
 }
 
 function drawChange(
@@ -218,8 +225,9 @@ function drawIncident(random: SeededRandom, { at, nodes }: { at: number; nodes: 
     case "store_away":
       return { kind, at, forMs: random.between(50, 6_000) };
     case "slow_disk":
-      return { kind, at, forMs: random.between(200, 5_000), factor: random.between(5, 300) };
+      break;
   }
+  return { kind, at, forMs: random.between(200, 5_000), factor: random.between(5, 300) };
 }
 
 /** How likely a single call goes wrong: in most seeds seldom, in some often. */
@@ -234,6 +242,6 @@ function drawCallFaults(random: SeededRandom, { doubt }: { doubt: boolean }): Ca
   };
 }
 
-function times<Item>(count: number, make: () => Item): Item[] {
-  return Array.from({ length: count }, make);
+function times<Item>(count: number, make: (index: number) => Item): Item[] {
+  return Array.from({ length: count }, (_, index) => make(index));
 }

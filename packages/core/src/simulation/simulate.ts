@@ -96,7 +96,9 @@ class Simulation {
       faults: scenario.egressFaults,
     });
     this.#fleet = new Fleet({
-      ...{ world, scenario, sabotage },
+      world,
+      scenario,
+      sabotage,
       store: modelStore(this.#state),
       state: this.#state,
       ledger: this.#ledger,
@@ -170,11 +172,12 @@ class Simulation {
       clients: this.#clients,
       calmSince: () => this.#calmFrom(),
     };
-    for (const { name, promise, watch } of VALIDATORS) {
+    for (const validator of VALIDATORS) {
+      const { name, promise } = validator;
       const violated = (explanation: string): void => {
         this.#violations.push({ validator: name, promise, explanation, at: world.now });
       };
-      const { on, end } = watch(facts, violated);
+      const { on, end } = validator.watch(facts, violated);
       if (on !== undefined) this.#ledger.listen((event) => guarded(violated, () => on(event)));
       if (end !== undefined) this.#ends.push(end);
     }
@@ -227,7 +230,10 @@ class Simulation {
         weather.partitioned.add(process);
         return forAWhile(incident.forMs, () => weather.partitioned.delete(process));
       }
-      default:
+      case "crash":
+      case "restart":
+      case "freeze":
+      case "clock":
         return this.#fleet.befall(incident);
     }
   }

@@ -140,11 +140,11 @@ export class Receivers {
         return { afterMs: ms, outcome: failure("connect_refused", ms) };
       case "reset":
         return { afterMs: ms, outcome: failure("connection_reset", ms) };
-      case "flapping": {
-        const bad = this.#random.chance(behaviour.failures);
-        return bad ? response(this.#random.pick([500, 502, 503, 404]), ms) : response(204, ms);
-      }
+      case "flapping":
+        break;
     }
+    const bad = this.#random.chance(behaviour.failures);
+    return bad ? response(this.#random.pick([500, 502, 503, 404]), ms) : response(204, ms);
   }
 }
 

@@ -46,7 +46,10 @@ export function cancelOrphans(
 function toCanceled(row: DueRow) {
   const { appId, endpointId, messageId, trigger } = toDueDelivery(row);
   return {
-    ...{ appId, endpointId, messageId, trigger },
+    appId,
+    endpointId,
+    messageId,
+    trigger,
     status: "canceled",
     statusCode: 0,
     errorClass: "endpoint_deleted",

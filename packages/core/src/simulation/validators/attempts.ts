@@ -26,8 +26,6 @@ export const everyPostIsRecorded: Validator = {
   watch(facts, violated) {
     const unrecorded = new Map<string, Post[]>();
     const recorded = new Set<string>();
-    const keyOf = (key: { endpointId: string; messageId: string }, timestamp: number, process: string) =>
-      `${deliveryId(key)} ${timestamp} ${process}`;
     return {
       on(event) {
         if (event.kind === "posted") {
@@ -68,6 +66,11 @@ export const everyPostIsRecorded: Validator = {
     };
   },
 };
+
+/** Two attempts of a delivery do not begin in the same millisecond at the same process. */
+function keyOf(key: { endpointId: string; messageId: string }, timestamp: number, process: string): string {
+  return `${deliveryId(key)} ${timestamp} ${process}`;
+}
 
 /** An attempt's time, place and message once more. */
 function firstTwice(attempts: readonly Attempt[]): Attempt | null {

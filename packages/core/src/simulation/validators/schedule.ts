@@ -2,7 +2,7 @@ import { RETRY_AFTER_MAX_MS, RETRY_JITTER, THROTTLE_BURST_S } from "../../domain
 import type { Post } from "../ledger.ts";
 import type { SettledDelivery } from "../../storage/port.ts";
 import { WORLD_EPOCH_MS } from "../world/process.ts";
-import { deliveryId, type Facts, type Validator } from "./validator.ts";
+import { deliveryId, type Facts, HEARD_MS, type Validator } from "./validator.ts";
 
 export const nothingIsEarly: Validator = {
   name: "nothingIsEarly",
@@ -35,8 +35,6 @@ export const waitsFollowTheSchedule: Validator = {
   promise: "the wait before a retry is the schedule's, within its jitter, and never shorter than Retry-After",
   watch(facts, violated) {
     const last = new Map<string, Post>();
-    const keyOf = (key: { endpointId: string; messageId: string }, process: string) =>
-      `${deliveryId(key)} ${process}`;
     return {
       on(event) {
         if (event.kind === "replied") last.set(keyOf(event.post, event.post.process.name), event.post);
@@ -50,6 +48,11 @@ export const waitsFollowTheSchedule: Validator = {
     };
   },
 };
+
+/** A delivery at one process. */
+function keyOf(key: { endpointId: string; messageId: string }, process: string): string {
+  return `${deliveryId(key)} ${process}`;
+}
 
 function wrongWait(facts: Facts, { attempt, next, delivery }: SettledDelivery, post: Post): string | null {
   if (attempt === null || attempt.timestamp !== post.wallAt || post.heardWallAt === null) return null;
@@ -76,11 +79,18 @@ function retryAfterMs({ outcome }: Post): number {
   return Math.min(Number(asked) * 1_000, RETRY_AFTER_MAX_MS);
 }
 
+interface Bucket {
+  tokens: number;
+  at: number;
+  /** Processes that have sent from it. */
+  readonly seen: Set<string>;
+}
+
 export const throttleHolds: Validator = {
   name: "throttleHolds",
   promise: "an endpoint's rate is never exceeded by more than the documented burst",
-  watch({ world, scenario, state }, violated) {
-    const buckets = new Map<string, { rate: number; tokens: number; at: number; process: string }>();
+  watch({ world, scenario, state, calmSince }, violated) {
+    const buckets = new Map<string, Bucket>();
     /** Requests under way that change an endpoint: until they are answered its rate is the old or the new one. */
     const changing = new Map<string, number>();
     const change = (endpointId: string, by: 1 | -1): void => {
@@ -99,19 +109,24 @@ export const throttleHolds: Validator = {
         const { appId, endpointId, process } = event.post;
         const rate = state.endpoint({ appId, endpointId })?.entity.throttleRate ?? null;
         if (rate === null || (changing.get(endpointId) ?? 0) > 0) return;
+        const isCalm = scenario.nodes === 1 || world.now > calmSince() + HEARD_MS;
+        if (!isCalm) {
+          buckets.delete(endpointId);
+          return;
+        }
         const capacity = Math.max(1, rate * THROTTLE_BURST_S);
-        const known = buckets.get(endpointId);
-        // A new process begins with a full bucket, and so does another node that serves the lane.
-        const bucket =
-          known?.rate === rate && known.process === process.name
-            ? known
-            : { rate, tokens: capacity, at: world.now, process: process.name };
+        const bucket = buckets.get(endpointId) ?? { tokens: capacity, at: world.now, seen: new Set() };
         const earned = ((world.now - bucket.at) / 1_000) * rate;
-        const tokens = Math.min(capacity, bucket.tokens + earned) - 1;
-        buckets.set(endpointId, { ...bucket, tokens, at: world.now });
-        if (tokens < -0.01 && scenario.nodes === 1) {
+        // A process that has not served the lane begins with a full bucket.
+        const credit = bucket.seen.has(process.name) ? 0 : capacity;
+        bucket.seen.add(process.name);
+        bucket.tokens = Math.min(capacity, bucket.tokens + earned) + credit - 1;
+        bucket.at = world.now;
+        buckets.set(endpointId, bucket);
+        if (bucket.tokens < -0.01) {
+          const beyond = (-bucket.tokens).toFixed(2);
           violated(
-            `${endpointId} was sent ${(-tokens).toFixed(2)} more than ${rate} a second and the burst of ${capacity}`,
+            `${endpointId} was sent ${beyond} more than ${rate} a second and the burst of ${capacity}`,
           );
         }
       },

@@ -18,7 +18,7 @@ export interface Facts {
 }
 
 /** Reports that the promise was broken, and how. */
-export type Violated = (explanation: string) => void;
+type Violated = (explanation: string) => void;
 
 /** One promise of the program, checked from outside. */
 export interface Validator {
@@ -28,7 +28,7 @@ export interface Validator {
   watch(facts: Facts, violated: Violated): Watch;
 }
 
-export interface Watch {
+interface Watch {
   /** At each event, as it happens. */
   readonly on?: (event: SimEvent) => void;
   /** Once faults have stopped and time has passed. */

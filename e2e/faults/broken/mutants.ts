@@ -1,0 +1,38 @@
+import { join } from "node:path";
+
+/** One part of the program, changed as its source is loaded. */
+export interface Mutant {
+  /** Under `packages/`. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+const CORE = "core/src";
+
+/**
+ * Bugs that somebody could make. None can be reached in production: they exist only while the loader of this
+ * folder is put before the program, and that is done by its tests alone.
+ */
+export const MUTANTS: Readonly<Record<string, readonly Mutant[]>> = {
+  /** Answers 202, then writes. */
+  "ack-before-commit": [
+    {
+      file: `${CORE}/engine/committer.ts`,
+      find: `      result = await this.#store.commit({`,
+      replace: `      this.#answer(accepts, [], { accepted: accepts.flatMap(({ messages }) => messages.map(() => ({ kind: "accepted" as const }))), settled: [] });
+      accepts.forEach((one, index) => (accepts[index] = { ...one, resolve: () => {}, reject: () => {} }));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      result = await this.#store.commit({`,
+    },
+  ],
+};
+
+/** Node's flags that put the loader before the program. */
+export function brokenArgs(name: string): string[] {
+  if (MUTANTS[name] === undefined) {
+    throw new Error(`There is no ${name}; there are ${Object.keys(MUTANTS).join(", ")}.`);
+  }
+  return ["--import", `${join(import.meta.dirname, "load.ts")}?${name}`];
+}

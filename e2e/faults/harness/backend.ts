@@ -1,0 +1,28 @@
+import type { ServerProcess } from "../../testing/server-process.ts";
+
+export type BackendName = "sqlite" | "postgres";
+
+export interface SystemOptions {
+  readonly flags: readonly string[];
+  /** Node's own flags: how a broken build is started. */
+  readonly nodeArgs: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where the database lies; a folder of its own when not given. */
+  readonly directory?: string;
+  readonly readyTimeoutMs?: number;
+}
+
+/** Posthaste as an operator runs it: its processes and its database. */
+export interface System {
+  /** All of them, running or not. One on SQLite, several on one PostgreSQL. */
+  readonly nodes: readonly ServerProcess[];
+  /** What the database itself finds wrong. Every node is stopped meanwhile. */
+  checkIntegrity(): Promise<string[]>;
+  /** Ends what was started and removes it. */
+  remove(): Promise<void>;
+}
+
+export interface Backend {
+  readonly name: BackendName;
+  create(options: SystemOptions): Promise<System>;
+}

@@ -1,0 +1,5 @@
+import type { FaultTest } from "../fault-test.ts";
+import { t01 } from "./t01-kill-loop.ts";
+
+/** In the order they run. */
+export const TESTS: readonly FaultTest[] = [t01];

@@ -27,7 +27,20 @@ export const MUTANTS: Readonly<Record<string, readonly Mutant[]>> = {
       result = await this.#store.commit({`,
     },
   ],
+  ...synchronous("normal", 1),
+  ...synchronous("off", 0),
 };
+
+/** What the control runs of the power cut use: commits that return before they are on disk. */
+function synchronous(setting: string, code: number): Record<string, readonly Mutant[]> {
+  const file = `${CORE}/storage/sqlite/connection.ts`;
+  return {
+    [`synchronous-${setting}`]: [
+      { file, find: '"PRAGMA synchronous = FULL"', replace: `"PRAGMA synchronous = ${setting}"` },
+      { file, find: "const SYNCHRONOUS_FULL = 2", replace: `const SYNCHRONOUS_FULL = ${code}` },
+    ],
+  };
+}
 
 /** Node's flags that put the loader before the program. */
 export function brokenArgs(name: string): string[] {

@@ -21,8 +21,8 @@ interface Delivery {
 const EXAMPLES = 3;
 
 /**
- * The oracle. What was acknowledged has been delivered or is visible as failed; what was delivered had been
- * sent; body and signature are the event's own; every POST that arrived is a recorded attempt, except those a
+ * The oracle. What was acknowledged has been delivered and is remembered as delivered, or is visible as failed;
+ * what was delivered had been sent; body and signature are the event's own; every POST that arrived is a recorded attempt, except those a
  * crash cut off; a duplicate has a crash in between.
  */
 export async function judge(context: Context, scene: Scene): Promise<Judgement> {
@@ -50,6 +50,7 @@ export async function judge(context: Context, scene: Scene): Promise<Judgement> 
       rejected: outcomes("rejected"),
       received: scene.receiver.hits.length,
       lost: findings.count("lost"),
+      forgotten: findings.count("forgotten"),
       duplicates: findings.duplicates,
       failed: findings.failed,
     },
@@ -121,14 +122,18 @@ function judgeEvent(
   for (const plan of scene.expected(event)) {
     const delivery = deliveries.get(`${plan.name} ${id}`);
     const what = `event ${event.number} (${id}) at ${plan.name}`;
-    if (delivery?.hits.some(({ status }) => isSuccess(status))) continue;
-    const last = delivery?.rows[0];
-    if (last !== undefined && last.statusText === "fail") {
+    const received = delivery?.hits.some(({ status }) => isSuccess(status)) === true;
+    if (delivery?.rows.some(({ statusText }) => statusText === "success")) {
+      if (!received) findings.add("recorded as delivered but never received", what);
+      continue;
+    }
+    if (delivery?.rows[0]?.statusText === "fail") {
       findings.failed += 1;
       if (!plan.mayFail) findings.add("failed at an endpoint that works", what);
       continue;
     }
-    findings.add(acknowledged ? "lost" : "fan-out cut in half", what);
+    if (received) findings.add("forgotten", what);
+    else findings.add(acknowledged ? "lost" : "fan-out cut in half", what);
   }
 }
 

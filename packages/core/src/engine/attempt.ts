@@ -6,6 +6,7 @@ import { ATTEMPT_TIMEOUT_MS, RESPONSE_BODY_STORED_MAX_BYTES } from "../domain/li
 import { parseRetryAfterMs } from "../domain/retry-schedule.ts";
 import { SECOND_MS } from "../domain/time.ts";
 import type { Egress, EgressOutcome } from "../egress/egress.ts";
+import { failure } from "../egress/failure.ts";
 import { isSensitiveHeader } from "../egress/header-policy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
@@ -44,21 +45,25 @@ export async function attemptDelivery(
   const startedAt = runtime.clock.now();
   const timestampS = Math.floor(startedAt / SECOND_MS);
   const { messageId } = item.delivery;
+  const signature = signatureOf(lane, item, startedAt);
   const headers: Record<string, string> = {
     ...endpoint.headers,
     "content-type": "application/json",
     "user-agent": USER_AGENT,
     "webhook-id": messageId,
     "webhook-timestamp": String(timestampS),
-    "webhook-signature": lane.signer(startedAt).sign(messageId, timestampS, item.payload),
+    ...(signature === null ? {} : { "webhook-signature": signature }),
   };
-  const outcome = await options.egress.post({
-    url: endpoint.url,
-    headers,
-    body: item.payload,
-    deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
-    signal: options.signal,
-  });
+  const outcome =
+    signature === null
+      ? UNSIGNED
+      : await options.egress.post({
+          url: endpoint.url,
+          headers,
+          body: item.payload,
+          deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
+          signal: options.signal,
+        });
   const now = runtime.clock.now();
   const meaning = readOutcome(outcome, now);
   const settlement = settle({
@@ -93,6 +98,26 @@ export async function attemptDelivery(
   const retryAfterMs = meaning.kind === "response" ? meaning.retryAfterMs : null;
   return { attempt, settlement, retryAfterMs, outcome };
 }
+
+/** Null when the stored secrets cannot sign: nothing may leave unsigned. */
+function signatureOf(
+  lane: Lane,
+  { delivery, payload }: QueuedDelivery & { payload: string },
+  now: number,
+): string | null {
+  try {
+    return lane.signer(now).sign(delivery.messageId, Math.floor(now / SECOND_MS), payload);
+  } catch {
+    return null;
+  }
+}
+
+/** Recorded like any failed attempt, so that people see it and it goes on once the secret has been rotated. */
+const UNSIGNED: EgressOutcome = {
+  kind: "failure",
+  ...failure("secret_invalid", "the signer refused the stored secrets"),
+  timings: { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null, totalMs: 0, reused: false },
+};
 
 function readOutcome(outcome: EgressOutcome, now: number): Outcome {
   if (outcome.kind === "failure") {

@@ -24,7 +24,7 @@ type Wanted = ClaimRequest["lanes"][number];
 export class Claimer {
   readonly #store: DeliveryStore;
   readonly #runtime: Runtime;
-  readonly #routing: Routing;
+  readonly #routing: Pick<Routing, "findById">;
   readonly #dispatcher: Dispatcher;
   readonly #leaseId: string;
   #wake: (() => void) | null = null;
@@ -37,7 +37,7 @@ export class Claimer {
   constructor(options: {
     store: DeliveryStore;
     runtime: Runtime;
-    routing: Routing;
+    routing: Pick<Routing, "findById">;
     dispatcher: Dispatcher;
     leaseId: string;
   }) {

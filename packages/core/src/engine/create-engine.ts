@@ -21,6 +21,7 @@ import type {
 } from "./engine.ts";
 import { Resumer } from "./maintenance/resumer.ts";
 import { runRetention } from "./maintenance/retention.ts";
+import { ReadableApplications } from "./readable-applications.ts";
 import { Routing } from "./routing.ts";
 
 export interface EngineOptions {
@@ -76,11 +77,12 @@ class DeliveryEngine implements Engine {
     this.#committer = committer;
     this.#dispatcher = dispatcher;
     this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, leaseId });
-    this.#claimer = new Claimer({ store: store.deliveries, runtime, routing, dispatcher, leaseId });
+    const readable = new ReadableApplications({ routing, runtime });
+    this.#claimer = new Claimer({ store: store.deliveries, runtime, routing: readable, dispatcher, leaseId });
     this.#resumer = new Resumer({
       store: store.deliveries,
       runtime,
-      routing,
+      routing: readable,
       onResumed: () => this.#claimer.wakeUp(),
     });
   }

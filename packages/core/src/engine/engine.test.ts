@@ -465,3 +465,16 @@ test("while a secret rotates both keys sign; after the grace only the new one", 
   const signatures = harness.posts.map(({ headers }) => headers["webhook-signature"]?.split(" ").length);
   expect(signatures).toEqual([2, 1]);
 });
+
+test("a stored secret that cannot sign is a failed attempt that says so; rotated, the delivery goes on", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000, 60_000] });
+  const endpoint = await harness.addEndpoint({ secrets: [{ key: "whsec_!!!", expiresAt: null }] });
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  const [attempt] = await harness.attempts(endpoint);
+  expect(attempt).toMatchObject({ status: "fail", errorClass: "secret_invalid", deliveryState: "pending" });
+  expect(harness.posts).toEqual([]);
+  await harness.updateEndpoint({ ...endpoint, secrets: [{ key: SECRET, expiresAt: null }] });
+  await harness.pass(2_000);
+  await harness.until(() => harness.posts.length === 1);
+});

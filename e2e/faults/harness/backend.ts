@@ -18,6 +18,8 @@ export interface System {
   readonly nodes: readonly ServerProcess[];
   /** What the database itself finds wrong. Every node is stopped meanwhile. */
   checkIntegrity(): Promise<string[]>;
+  /** Changes rows behind its back, as a failing disk or another program would. Every node is stopped meanwhile. */
+  edit(statements: readonly string[]): Promise<void>;
   /** Ends what was started and removes it. */
   remove(): Promise<void>;
 }

@@ -127,7 +127,8 @@ function judgeEvent(
       if (!received) findings.add("recorded as delivered but never received", what);
       continue;
     }
-    if (delivery?.rows[0]?.statusText === "fail") {
+    // Canceled: what was owed could not be sent any more, and says so.
+    if (["fail", "canceled"].includes(delivery?.rows[0]?.statusText ?? "")) {
       findings.failed += 1;
       if (!plan.mayFail) findings.add("failed at an endpoint that works", what);
       continue;

@@ -17,12 +17,22 @@ export const sqliteBackend: Backend = {
     return Promise.resolve({
       nodes: [node],
       checkIntegrity: () => Promise.resolve(checkDatabase(databaseOf(node))),
+      edit: (statements) => Promise.resolve(editDatabase(databaseOf(node), statements)),
       remove: () => node.remove(),
     });
   },
 };
 
-export function databaseOf({ data }: { data: string }): string {
+function editDatabase(path: string, statements: readonly string[]): void {
+  const database = new DatabaseSync(path);
+  try {
+    for (const statement of statements) database.exec(statement);
+  } finally {
+    database.close();
+  }
+}
+
+function databaseOf({ data }: { data: string }): string {
   return join(data, "posthaste.db");
 }
 

@@ -9,6 +9,7 @@ import type { Egress, EgressOutcome } from "../egress/egress.ts";
 import { failure } from "../egress/failure.ts";
 import { isSensitiveHeader } from "../egress/header-policy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { DueClock } from "./due-clock.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
 
 const USER_AGENT = "Posthaste/1 (+https://www.standardwebhooks.com)";
@@ -25,6 +26,8 @@ export interface AttemptResult {
 export interface AttemptOptions {
   readonly egress: Egress;
   readonly runtime: Runtime;
+  /** What the time of the next attempt is counted by. */
+  readonly due: DueClock;
   /** Waits between attempts for endpoints without their own. */
   readonly scheduleMs: readonly number[];
   /** Aborts at the end of a shutdown's drain. */
@@ -64,15 +67,14 @@ export async function attemptDelivery(
           deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
           signal: options.signal,
         });
-  const now = runtime.clock.now();
-  const meaning = readOutcome(outcome, now);
+  const meaning = readOutcome(outcome, runtime.clock.now());
   const settlement = settle({
     delivery: item.delivery,
     outcome: meaning,
     scheduleMs: endpoint.retryScheduleMs ?? options.scheduleMs,
     // As it is now: another attempt may have succeeded meanwhile.
     failingSince: lane.endpoint.failingSince,
-    now,
+    now: options.due.now(),
     random: runtime.random.unit(),
   });
   const attempt: Attempt = {

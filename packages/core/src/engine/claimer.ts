@@ -11,6 +11,7 @@ import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClaimedDelivery, ClaimRequest, DeliveryStore, DueLane, LaneKey } from "../storage/port.ts";
 import { deliveryBytes } from "./accept.ts";
+import type { DueClock } from "./due-clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Lane } from "./lanes/lane.ts";
 import type { Routing } from "./routing.ts";
@@ -26,6 +27,7 @@ export class Claimer {
   readonly #runtime: Runtime;
   readonly #routing: Pick<Routing, "findById">;
   readonly #dispatcher: Dispatcher;
+  readonly #due: DueClock;
   readonly #leaseId: string;
   #wake: (() => void) | null = null;
   #hungry = false;
@@ -39,12 +41,14 @@ export class Claimer {
     runtime: Runtime;
     routing: Pick<Routing, "findById">;
     dispatcher: Dispatcher;
+    due: DueClock;
     leaseId: string;
   }) {
     this.#store = options.store;
     this.#runtime = options.runtime;
     this.#routing = options.routing;
     this.#dispatcher = options.dispatcher;
+    this.#due = options.due;
     this.#leaseId = options.leaseId;
   }
 
@@ -73,7 +77,7 @@ export class Claimer {
       const due: DueLane[] = await this.#store.findDueLanes({ after, limit: CLAIM_LANES_MAX });
       const last: DueLane | undefined = due.at(-1);
       after = due.length === CLAIM_LANES_MAX && last ? last : null;
-      const now = this.#runtime.clock.now();
+      const now = this.#due.now();
       for (const { endpointId, nextAttemptAt } of due) {
         // What only waits for its retry holds back nothing but the followers on a FIFO endpoint.
         const lane = this.#dispatcher.scheduler.find(endpointId);
@@ -153,7 +157,7 @@ export class Claimer {
     try {
       const claimed = await this.#store.claimDue({
         leaseId: this.#leaseId,
-        now: this.#runtime.clock.now(),
+        now: this.#due.now(),
         lanes,
         limit: CLAIM_BATCH_MAX,
         bytesMax,

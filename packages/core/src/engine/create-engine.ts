@@ -9,6 +9,7 @@ import type { Store } from "../storage/port.ts";
 import { Acceptor } from "./accept.ts";
 import { Claimer } from "./claimer.ts";
 import { Committer } from "./committer.ts";
+import { DueClock } from "./due-clock.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type {
   AcceptOutcome,
@@ -62,7 +63,9 @@ class DeliveryEngine implements Engine {
     this.#leaseId = leaseId;
     const routing = new Routing(store);
     const committer = new Committer({ store: store.deliveries, runtime, observer });
+    const due = new DueClock(runtime);
     const dispatcher = new Dispatcher({
+      due,
       committer,
       egress,
       runtime,
@@ -78,7 +81,14 @@ class DeliveryEngine implements Engine {
     this.#dispatcher = dispatcher;
     this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, leaseId });
     const readable = new ReadableApplications({ routing, runtime });
-    this.#claimer = new Claimer({ store: store.deliveries, runtime, routing: readable, dispatcher, leaseId });
+    this.#claimer = new Claimer({
+      store: store.deliveries,
+      runtime,
+      routing: readable,
+      dispatcher,
+      due,
+      leaseId,
+    });
     this.#resumer = new Resumer({
       store: store.deliveries,
       runtime,

@@ -7,6 +7,7 @@ import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { EndpointChange, NextState, SettledDelivery } from "../storage/port.ts";
 import { attemptDelivery, type AttemptResult } from "./attempt.ts";
+import type { DueClock } from "./due-clock.ts";
 import type { Committer } from "./committer.ts";
 import type { EngineObserver } from "./engine.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
@@ -24,6 +25,7 @@ export class Dispatcher {
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
   readonly #leaseId: string;
+  readonly #due: DueClock;
   readonly #scheduleMs: readonly number[];
   readonly #onEndpointChanged: (endpoint: Endpoint) => void;
   readonly #onEndpointDisabled: (appId: string) => void;
@@ -36,6 +38,7 @@ export class Dispatcher {
     runtime: Runtime;
     observer: EngineObserver;
     leaseId: string;
+    due: DueClock;
     scheduleMs: readonly number[] | undefined;
     /** An attempt began or ended a run of failures, or disabled the endpoint; told ahead of the commit. */
     onEndpointChanged: (endpoint: Endpoint) => void;
@@ -48,6 +51,7 @@ export class Dispatcher {
     this.#runtime = options.runtime;
     this.#observer = options.observer;
     this.#leaseId = options.leaseId;
+    this.#due = options.due;
     this.#scheduleMs = options.scheduleMs ?? RETRY_SCHEDULE_MS;
     this.#onEndpointChanged = options.onEndpointChanged;
     this.#onEndpointDisabled = options.onEndpointDisabled;
@@ -98,6 +102,7 @@ export class Dispatcher {
         {
           egress: this.#egress,
           runtime: this.#runtime,
+          due: this.#due,
           scheduleMs: this.#scheduleMs,
           signal: this.#abort.signal,
         },

@@ -285,6 +285,17 @@ test("a clock that is set back does not put off what is due", async () => {
   await harness.until(() => harness.posts.length === count);
 });
 
+test("a clock that is set back puts a waiting retry off by no more than its wait", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [10_000, 10_000] });
+  await harness.addEndpoint();
+  harness.answer = () => 500;
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  harness.runtime.stepWallClock(-7_200_000);
+  await harness.pass(25_000);
+  await harness.until(() => harness.posts.length === 2);
+});
+
 test("what does not fit into a lane waits in the store and is delivered from there", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint();

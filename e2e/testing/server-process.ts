@@ -9,6 +9,12 @@ const READY_TIMEOUT_MS = 20_000;
 const READY_POLL_MS = 25;
 const BIN = join(import.meta.dirname, "../../packages/cli/bin/posthaste.js");
 
+/** Whoever ends before its servers takes them along. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export interface ServerProcessOptions {
   /** A folder of the caller's, who removes it; one of its own otherwise. */
   readonly data?: string;
@@ -25,6 +31,8 @@ export interface ServerProcessOptions {
 export class ServerProcess {
   readonly data: string;
   readonly key: string;
+  /** Node's own flags from the next start on. */
+  nodeArgs: readonly string[];
   readonly #flags: readonly string[];
   readonly #options: ServerProcessOptions;
   #child: ChildProcess | null = null;
@@ -34,6 +42,7 @@ export class ServerProcess {
   constructor(flags: readonly string[], options: ServerProcessOptions = {}) {
     this.#flags = flags;
     this.#options = options;
+    this.nodeArgs = options.nodeArgs ?? [];
     this.data = options.data ?? mkdtempSync(join(tmpdir(), "posthaste-"));
     this.key = options.key ?? `phk_live_${randomBytes(16).toString("hex")}`;
   }
@@ -69,8 +78,10 @@ export class ServerProcess {
     this.#output = "";
     const args = ["start", "--port", String(this.#port), "--data", this.data, "--api-key", this.key];
     const env = { ...process.env, ...this.#options.env };
-    const child = runPosthaste([...args, ...this.#flags], env, this.#options.nodeArgs);
+    const child = runPosthaste([...args, ...this.#flags], env, this.nodeArgs);
     this.#child = child;
+    running.add(child);
+    child.once("exit", () => running.delete(child));
     const keep = (chunk: Buffer): void => void (this.#output += chunk.toString());
     child.stdout?.on("data", keep);
     child.stderr?.on("data", keep);

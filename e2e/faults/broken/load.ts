@@ -3,21 +3,21 @@
  * loaded, in every thread. A change that no longer fits the source ends the process.
  */
 import { registerHooks } from "node:module";
-import { MUTANTS } from "./mutants.ts";
+import { CONDITIONS, MUTANTS } from "./mutants.ts";
 
 const name = new URL(import.meta.url).search.slice(1);
-const mutants = MUTANTS[name];
-if (mutants === undefined) throw new Error(`there is no mutant ${name}`);
+const changes = MUTANTS[name] ?? CONDITIONS[name];
+if (changes === undefined) throw new Error(`there is no change ${name}`);
 
 registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
-    const mine = mutants.filter(({ file }) => url.endsWith(`/packages/${file}`));
+    const mine = changes.filter(({ file }) => url.endsWith(`/packages/${file}`));
     if (mine.length === 0) return loaded;
     let source = textOf(loaded.source);
     for (const { file, find, replace } of mine) {
       if (source.split(find).length !== 2) {
-        console.error(`mutant ${name} does not fit ${file}: what it replaces is not there exactly once`);
+        console.error(`the change ${name} does not fit ${file}: what it replaces is not there exactly once`);
         process.exit(99);
       }
       source = source.replace(find, () => replace);

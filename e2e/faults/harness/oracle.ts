@@ -23,9 +23,14 @@ const EXAMPLES = 3;
 /**
  * The oracle. What was acknowledged has been delivered and is remembered as delivered, or is visible as failed;
  * what was delivered had been sent; body and signature are the event's own; every POST that arrived is a recorded attempt, except those a
- * crash cut off; a duplicate has a crash in between.
+ * crash cut off; a duplicate has a crash in between. `forgets`: events whose history retention may have removed;
+ * they have to have been received all the same.
  */
-export async function judge(context: Context, scene: Scene): Promise<Judgement> {
+export async function judge(
+  context: Context,
+  scene: Scene,
+  { forgets = () => false }: { forgets?: (event: LedgerEvent) => boolean } = {},
+): Promise<Judgement> {
   const findings = new Findings();
   const deliveries = await gather(scene);
   const ids = new Map<number, Set<string>>();
@@ -36,9 +41,13 @@ export async function judge(context: Context, scene: Scene): Promise<Judgement> 
     else ids.set(hit.number, new Set([hit.id]));
   }
   for (const event of scene.ledger.events) {
-    judgeEvent(event, { ids: ids.get(event.number) ?? new Set(), deliveries, scene, findings });
+    judgeEvent(event, { ids: ids.get(event.number) ?? new Set(), deliveries, scene, findings, forgets });
   }
-  for (const [key, delivery] of deliveries) judgeHistory(key, { delivery, crashes: scene.crashes, findings });
+  for (const [key, delivery] of deliveries) {
+    const event = scene.ledger.events[delivery.hits[0]?.number ?? -1];
+    if (event !== undefined && forgets(event)) continue;
+    judgeHistory(key, { delivery, crashes: scene.crashes, findings });
+  }
   writeLines(join(context.folder, "received.jsonl"), scene.receiver.hits);
   const outcomes = (outcome: string): number =>
     scene.ledger.events.filter((event) => event.outcome === outcome).length;
@@ -111,7 +120,13 @@ function judgeHit(hit: Hit, event: LedgerEvent | undefined, findings: Findings):
 
 function judgeEvent(
   event: LedgerEvent,
-  about: { ids: Set<string>; deliveries: Map<string, Delivery>; scene: Scene; findings: Findings },
+  about: {
+    ids: Set<string>;
+    deliveries: Map<string, Delivery>;
+    scene: Scene;
+    findings: Findings;
+    forgets: (event: LedgerEvent) => boolean;
+  },
 ): void {
   const { ids, deliveries, scene, findings } = about;
   const acknowledged = event.outcome === "acknowledged";
@@ -133,6 +148,8 @@ function judgeEvent(
       if (!plan.mayFail) findings.add("failed at an endpoint that works", what);
       continue;
     }
+    // Pruned since then.
+    if (received && about.forgets(event)) continue;
     if (received) findings.add("forgotten", what);
     else findings.add(acknowledged ? "lost" : "fan-out cut in half", what);
   }

@@ -9,6 +9,8 @@ import { t17 } from "./t17-failing-calls.ts";
 import { t19 } from "./t19-clock.ts";
 import { t22 } from "./t22-disk-full.ts";
 import { t28 } from "./t28-rolling-restart.ts";
+import { t30 } from "./t30-retention.ts";
+import { t37 } from "./t37-negative-controls.ts";
 
 /** In the order they run. */
-export const TESTS: readonly FaultTest[] = [t01, t02, t03, t14, t15, t16, t17, t19, t22, t28];
+export const TESTS: readonly FaultTest[] = [t01, t02, t03, t14, t15, t16, t17, t19, t22, t28, t30, t37];

@@ -42,6 +42,7 @@ async function run(context: Context, place: { scene: Scene; disk: LoopDisk }): P
   let refused = 0;
   for (let round = 0; round < ROUNDS[context.long ? "long" : "short"]; round++) {
     refused += await fillUp(context, { ...place, violations });
+    await scene.drain();
   }
   const reads = await slowDown(context, { scene, violations });
   const { violations: found, figures } = await judge(context, scene);
@@ -88,7 +89,6 @@ async function fillUp(
     return refused;
   } finally {
     await load.stop();
-    await scene.drain(stallMs);
   }
 }
 

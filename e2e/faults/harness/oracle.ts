@@ -4,7 +4,7 @@ import { type AttemptRow, listAttempts } from "./api.ts";
 import { writeLines } from "./journal.ts";
 import type { LedgerEvent } from "./ledger.ts";
 import type { Hit } from "./receiver.ts";
-import type { Scene } from "./scene.ts";
+import type { Crash, Scene } from "./scene.ts";
 
 export interface Judgement {
   readonly violations: string[];
@@ -49,6 +49,10 @@ export async function judge(
     judgeHistory(key, { delivery, crashes: scene.crashes, findings });
   }
   writeLines(join(context.folder, "received.jsonl"), scene.receiver.hits);
+  writeLines(
+    join(context.folder, "crashes.jsonl"),
+    scene.crashes.map(({ from, to }) => ({ from, to })),
+  );
   const outcomes = (outcome: string): number =>
     scene.ledger.events.filter((event) => event.outcome === outcome).length;
   return {
@@ -157,11 +161,11 @@ function judgeEvent(
 
 function judgeHistory(
   key: string,
-  about: { delivery: Delivery; crashes: readonly number[]; findings: Findings },
+  about: { delivery: Delivery; crashes: readonly Crash[]; findings: Findings },
 ): void {
   const { hits, rows } = about.delivery;
   const crashedBetween = (from: number, to: number): boolean =>
-    about.crashes.some((at) => at >= from && at <= to);
+    about.crashes.some((crash) => crash.to >= from && crash.from <= to);
   for (const [index, hit] of hits.entries()) {
     const next = hits[index + 1];
     if (next === undefined || !isSuccess(hit.status)) continue;
@@ -170,7 +174,7 @@ function judgeHistory(
   }
   const recorded = rows.filter(({ statusText }) => statusText !== "canceled").length;
   const first = hits[0]?.at ?? Infinity;
-  const excused = about.crashes.filter((at) => at >= first).length;
+  const excused = about.crashes.filter(({ to }) => to >= first).length;
   if (hits.length - recorded > excused) {
     about.findings.add("received without a recorded attempt", `${key}: ${hits.length} and ${recorded}`);
   }

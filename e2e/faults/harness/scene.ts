@@ -25,6 +25,16 @@ export interface ScenePlan {
   readonly system?: Partial<Omit<SystemOptions, "flags" | "nodeArgs">>;
 }
 
+/**
+ * A process ended without having finished what it did, between two times of the harness's monotonic clock: what
+ * it had sent may still be read some time after its end, before it is started again.
+ */
+export interface Crash {
+  readonly node: ServerProcess;
+  readonly from: number;
+  to: number;
+}
+
 /** Between attempts; short, so that a run sees a whole schedule. */
 const RETRY_SCHEDULE = "100ms,200ms,400ms,800ms,1s,1s,2s,2s,2s,2s";
 
@@ -34,8 +44,7 @@ export class Scene {
   readonly receiver: Receiver;
   readonly ledger: Ledger;
   readonly plans: readonly EndpointPlan[];
-  /** When processes ended without having finished what they did, by the harness's monotonic clock. */
-  readonly crashes: number[] = [];
+  readonly crashes: Crash[] = [];
   readonly #context: Context;
 
   private constructor(context: Context, parts: { system: System; receiver: Receiver; plan: ScenePlan }) {
@@ -99,9 +108,23 @@ export class Scene {
     );
   }
 
+  /** Also for a process that has ended by itself without having finished what it did. */
   async kill(node: ServerProcess): Promise<void> {
+    const from = performance.now();
     await node.end("SIGKILL");
-    this.crashes.push(performance.now());
+    this.crashes.push({ node, from, to: Infinity });
+  }
+
+  /** Starts a node; what its last life sent has been read by now. */
+  async launch(node: ServerProcess): Promise<void> {
+    const now = performance.now();
+    for (const crash of this.crashes) if (crash.node === node && crash.to === Infinity) crash.to = now;
+    await node.launch();
+  }
+
+  async start(node: ServerProcess): Promise<void> {
+    await this.launch(node);
+    await node.ready();
   }
 
   due(): Promise<number> {

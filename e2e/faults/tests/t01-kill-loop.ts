@@ -41,13 +41,13 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
       await scene.kill(node);
       done += 1;
       while (done < kills && random.int(1, AGAIN_ONE_IN) === 1) {
-        await node.launch();
+        await scene.launch(node);
         await sleep(random.unit() * START_AGAIN_MAX_MS);
         await scene.kill(node);
         done += 1;
       }
       const startedAt = performance.now();
-      await node.start();
+      await scene.start(node);
       slowestMs = Math.max(slowestMs, performance.now() - startedAt);
       if (done % 50 === 0) context.say(`${done} kills, ${scene.ledger.acknowledged} acknowledged`);
     }

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { brokenArgs } from "../broken/mutants.ts";
 import type { Context, FaultTest, Verdict } from "../fault-test.ts";
@@ -36,8 +37,10 @@ export const t02: FaultTest = {
 /** The same cut, once, on a program that does not wait for the disk: it must lose what it acknowledged. */
 async function control(context: Context, setting: string): Promise<number | string> {
   const nodeArgs = brokenArgs(`synchronous-${setting.toLowerCase()}`);
+  const folder = join(context.folder, `control-${setting.toLowerCase()}`);
+  mkdirSync(folder);
   try {
-    const { figures } = await onDisk({ ...context, nodeArgs, stallMs: 5_000 }, 1);
+    const { figures } = await onDisk({ ...context, folder, nodeArgs, long: false, stallMs: 5_000 }, 1);
     return Number(figures["lost"]) + Number(figures["forgotten"]);
   } catch (error) {
     // It may not even open its database again.
@@ -75,7 +78,7 @@ async function cutRepeatedly(
       disk.unmount();
       disk.mount();
       violations.push(...(await scene.system.checkIntegrity()));
-      for (const node of scene.system.nodes) await node.start();
+      for (const node of scene.system.nodes) await scene.start(node);
       if (cut % 20 === 0) context.say(`${cut} cuts, ${scene.ledger.acknowledged} acknowledged`);
     }
   } finally {

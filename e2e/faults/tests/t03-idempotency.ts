@@ -63,7 +63,7 @@ async function killSoon(context: Context, scene: Scene): Promise<void> {
   const node = context.random.pick(scene.system.nodes);
   if (!node.running) return;
   await scene.kill(node);
-  await node.start();
+  await scene.start(node);
 }
 
 /** Most clients post one body, one posts another: whichever comes first is the message, the other is refused. */

@@ -109,7 +109,7 @@ async function tryFault(context: Context, { scene, disk, fault, number }: Trial)
     throw error;
   } finally {
     await strace.detach();
-    if (!node.running) await node.start();
+    if (!node.running) await scene.start(node);
   }
 }
 

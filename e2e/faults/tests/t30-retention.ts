@@ -60,7 +60,7 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
   // A crash in the middle of the pruning changes nothing.
   await until("pruning to begin", async () => (await left(DONE)) < count - stuck, { stallMs });
   await scene.kill(node);
-  await node.start();
+  await scene.start(node);
   await load.ended;
   await until("what is done to be pruned", async () => (await left(DONE)) <= recent(DONE), {
     stallMs,

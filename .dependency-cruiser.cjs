@@ -25,6 +25,17 @@ const coreMayImport = (from, allowed) => ({
   },
 });
 
+/** What the stores share. */
+const storeParts = [
+  "domain",
+  "storage/port",
+  "storage/codes",
+  "storage/contain",
+  "storage/id-range",
+  "storage/migrations",
+  "storage/transfer",
+];
+
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
@@ -57,22 +68,12 @@ module.exports = {
     coreMayImport("domain", []),
     coreMayImport("runtime", ["domain"]),
     coreMayImport("storage/port", ["domain"]),
-    coreMayImport("storage/sqlite", [
-      "domain",
-      "storage/port",
-      "storage/codes",
-      "storage/transfer",
-      "storage/migrations",
-    ]),
-    coreMayImport("storage/postgres", [
-      "domain",
-      "storage/port",
-      "storage/codes",
-      "storage/transfer",
-      "storage/migrations",
-    ]),
+    coreMayImport("storage/sqlite", storeParts),
+    coreMayImport("storage/postgres", storeParts),
     coreMayImport("storage/transfer", ["domain"]),
     coreMayImport("storage/codes", ["domain"]),
+    coreMayImport("storage/contain", ["storage/port"]),
+    coreMayImport("storage/id-range", ["domain", "storage/port"]),
     coreMayImport("egress", ["domain", "runtime"]),
     coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
     {
@@ -82,12 +83,17 @@ module.exports = {
       to: { dependencyTypes: ["core", "npm"] },
     },
     {
-      name: "concrete-store-only-in-main",
+      name: "concrete-store-only-where-opened",
       severity: "error",
-      comment: "A concrete store is named by server/main.ts, the migrate command and tests only.",
+      comment:
+        "A concrete store is named by server/open-store.ts, the migrate, export and import commands and tests only.",
       from: {
         path: "^packages/",
-        pathNot: ["^packages/core/src/storage/", "^packages/server/src/main\\.ts$", tests],
+        pathNot: [
+          "^packages/core/src/storage/",
+          "^packages/server/src/(open-store|migrate|transfer)\\.ts$",
+          tests,
+        ],
       },
       to: { path: "^packages/core/src/storage/(sqlite|postgres)" },
     },

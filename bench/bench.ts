@@ -47,7 +47,7 @@ export class Bench {
     await this.sink.ask("expect", { firstNumber, count: events, countBelow });
     const closedLoop = batched ? BATCH_CONNECTIONS : CONNECTIONS;
     const load: Load = {
-      port: subject.port,
+      ports: subject.ports,
       apiKey: subject.apiKey,
       connections: rate === null ? closedLoop : SCHEDULE_CONNECTIONS,
       batch: batched ? BATCH : 1,

@@ -1,7 +1,8 @@
 import type { Quantiles } from "./histogram.ts";
 
 export interface Load {
-  readonly port: number;
+  /** Connections are spread over them in turn. */
+  readonly ports: readonly number[];
   readonly apiKey: string;
   readonly connections: number;
   /** Messages in one request; 1 uses the plain route, more the batch route. */

@@ -31,7 +31,10 @@ class Run {
   }
 
   async run(): Promise<LoadReport> {
-    const opening = Array.from({ length: this.#load.connections }, () => SenderConnection.open(this.#load));
+    const { connections: count, ports } = this.#load;
+    const opening = Array.from({ length: count }, (_, index) =>
+      SenderConnection.open(this.#load, ports[index % ports.length] ?? 0),
+    );
     const connections = await Promise.all(opening);
     const ended = new Promise<void>((resolve, reject) => {
       this.#ended = (error) => (error === undefined ? resolve() : reject(error));

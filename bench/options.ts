@@ -13,7 +13,14 @@ export const SCHEDULE_CONNECTIONS = 256;
 /** Nothing measured here is this slow; a run that hangs ends. */
 export const PATIENCE_MS = 120_000;
 
-const SUBJECTS = ["posthaste", "posthaste-batch", "relay", "bullmq"] as const;
+const SUBJECTS = [
+  "posthaste",
+  "posthaste-batch",
+  "posthaste-postgres",
+  "posthaste-postgres-2",
+  "relay",
+  "bullmq",
+] as const;
 export type SubjectName = (typeof SUBJECTS)[number];
 
 export interface Options {

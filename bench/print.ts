@@ -6,6 +6,8 @@ import type { Results, Row } from "./results.ts";
 const NAMES: Readonly<Record<SubjectName, string>> = {
   posthaste: "Posthaste, one message a request",
   "posthaste-batch": "Posthaste, batches of 100",
+  "posthaste-postgres": "Posthaste on PostgreSQL, one node",
+  "posthaste-postgres-2": "Posthaste on PostgreSQL, two nodes",
   relay: "In-memory relay (Fastify → undici), stores nothing",
   bullmq: "BullMQ on Redis, undici",
 };
@@ -48,6 +50,7 @@ function rowCells(row: Row): Cells {
     "": NAMES[row.subject],
     "events/s delivered": whole(row.eventsPerSecond),
     "CPU µs/event": usageIsKnown ? whole(row.cpuMicrosPerEvent) : "n/a",
+    ...(row.databaseCpuMicrosPerEvent > 0 ? { "of PostgreSQL": whole(row.databaseCpuMicrosPerEvent) } : {}),
     "p50 at half rate": `${row.deliveredP50Ms.toFixed(1)} ms`,
     "p99 at half rate": `${row.deliveredP99Ms.toFixed(1)} ms`,
     "peak memory": usageIsKnown ? megabytes(row.peakRssBytes) : "n/a",

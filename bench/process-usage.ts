@@ -7,32 +7,46 @@ const TICK_MICROS = 10_000;
 
 export const usageIsKnown = process.platform === "linux";
 
+/** The processes of each party; their children count with them. */
+interface Parties {
+  readonly subject: readonly number[];
+  readonly database: readonly number[];
+  readonly bench: readonly number[];
+}
+
 /** What was used between its making and its reading. */
 export class Meter {
-  readonly #subject: readonly number[];
-  readonly #bench: readonly number[];
+  readonly #parties: Parties;
   readonly #before: Reading;
 
-  constructor(subject: readonly number[], bench: readonly number[]) {
-    this.#subject = subject;
-    this.#bench = [...bench, process.pid];
+  constructor(parties: Parties) {
+    this.#parties = parties;
     this.#before = this.#reading();
   }
 
-  read(): { readonly subjectMicros: number; readonly benchMicros: number; readonly othersShare: number } {
+  read(): {
+    readonly subjectMicros: number;
+    readonly databaseMicros: number;
+    readonly benchMicros: number;
+    readonly othersShare: number;
+  } {
     const now = this.#reading();
     const subjectMicros = now.subject - this.#before.subject;
+    const databaseMicros = now.database - this.#before.database;
     const benchMicros = now.bench - this.#before.bench;
-    const others = now.machine - this.#before.machine - subjectMicros - benchMicros;
+    const others = now.machine - this.#before.machine - subjectMicros - databaseMicros - benchMicros;
     const possible = (now.at - this.#before.at) * cpus().length;
-    return { subjectMicros, benchMicros, othersShare: Math.max(0, others / possible) };
+    return { subjectMicros, databaseMicros, benchMicros, othersShare: Math.max(0, others / possible) };
   }
 
   #reading(): Reading {
+    const { subject, database, bench } = this.#parties;
     return {
       at: nowMicros(),
-      subject: cpuMicros(this.#subject),
-      bench: cpuMicros(this.#bench),
+      subject: cpuMicros(subject),
+      database: cpuMicros(database),
+      // The bench itself is the parent of them all: only its own process counts.
+      bench: cpuMicros(bench) + ownCpuMicros(process.pid),
       machine: machineCpuMicros(),
     };
   }
@@ -41,20 +55,21 @@ export class Meter {
 interface Reading {
   readonly at: number;
   readonly subject: number;
+  readonly database: number;
   readonly bench: number;
   readonly machine: number;
 }
 
 /** User and system time so far of these processes and their children, all threads, in microseconds. */
 export function cpuMicros(roots: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of tree(roots)) {
-    const stat = read(`/proc/${pid}/stat`);
-    // The name, in parentheses, may hold spaces: count from behind it.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
-  }
-  return ticks * TICK_MICROS;
+  return tree(roots).reduce((sum, pid) => sum + ownCpuMicros(pid), 0);
+}
+
+function ownCpuMicros(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  // The name, in parentheses, may hold spaces: count from behind it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MICROS;
 }
 
 /** Time so far that the machine, or the part of it a hypervisor gave us, worked for anyone, in microseconds. */

@@ -32,8 +32,11 @@ export interface Bar {
 export interface Results {
   readonly machine: Machine;
   readonly rows: readonly Row[];
-  /** Posthaste, one message a request, over the other: delivered events per second of the same run. */
-  readonly ratios: { readonly relay: number | null; readonly bullmq: number | null };
+  /**
+   * Delivered events per second of the same run: Posthaste, one message a request, over the relay and over BullMQ;
+   * one node on PostgreSQL over the one on SQLite; two nodes over one.
+   */
+  readonly ratios: Readonly<Record<"relay" | "bullmq" | "postgres" | "twoNodes", number | null>>;
   readonly scenarios: Scenarios;
   readonly bars: readonly Bar[];
   /** What was not measured, and why. */
@@ -46,6 +49,7 @@ export function toRow(subject: SubjectName, rounds: readonly Round[]): Row {
     subject,
     eventsPerSecond: of((round) => round.eventsPerSecond),
     cpuMicrosPerEvent: of((round) => round.cpuMicrosPerEvent),
+    databaseCpuMicrosPerEvent: of((round) => round.databaseCpuMicrosPerEvent),
     benchCpuMicrosPerEvent: of((round) => round.benchCpuMicrosPerEvent),
     othersCpuShare: of((round) => round.othersCpuShare),
     halfRate: of((round) => round.halfRate),
@@ -63,10 +67,16 @@ export function toRow(subject: SubjectName, rounds: readonly Round[]): Row {
 export function ratiosOf(rows: readonly Row[]): Results["ratios"] {
   const rateOf = (subject: SubjectName): number | undefined =>
     rows.find((row) => row.subject === subject)?.eventsPerSecond;
-  const posthaste = rateOf("posthaste");
-  const over = (other: number | undefined): number | null =>
-    posthaste === undefined || other === undefined ? null : posthaste / other;
-  return { relay: over(rateOf("relay")), bullmq: over(rateOf("bullmq")) };
+  const ratio = (one: SubjectName, other: SubjectName): number | null => {
+    const [rate, reference] = [rateOf(one), rateOf(other)];
+    return rate === undefined || reference === undefined ? null : rate / reference;
+  };
+  return {
+    relay: ratio("posthaste", "relay"),
+    bullmq: ratio("posthaste", "bullmq"),
+    postgres: ratio("posthaste-postgres", "posthaste"),
+    twoNodes: ratio("posthaste-postgres-2", "posthaste-postgres"),
+  };
 }
 
 export function barsOf(rows: readonly Row[], ratios: Results["ratios"], scenarios: Scenarios): Bar[] {
@@ -79,6 +89,8 @@ export function barsOf(rows: readonly Row[], ratios: Results["ratios"], scenario
   const half = rows.find((row) => row.subject === "posthaste");
   bar("events/s over the relay", ratios.relay, atLeast(0.6));
   bar("events/s over BullMQ", ratios.bullmq, atLeast(2.5));
+  bar("events/s on PostgreSQL over SQLite", ratios.postgres, atLeast(0.7));
+  bar("events/s of two nodes over one", ratios.twoNodes, atLeast(1));
   bar("accept→delivered p99 at half load", half?.deliveredP99Ms, below(50, "ms"));
   bar(`memory with ${pending?.pending ?? 0} pending`, megabytes(pending?.peakRssBytes), below(400, "MB"));
   bar("memory while those are delivered", megabytes(pending?.peakRssAfterRestartBytes), below(400, "MB"));

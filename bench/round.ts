@@ -5,6 +5,7 @@ import { APPLICATIONS, type Options, type SubjectName } from "./options.ts";
 import { Meter, peakRssBytes } from "./process-usage.ts";
 import { startBullmq } from "./subjects/bullmq.ts";
 import { startPosthaste } from "./subjects/posthaste.ts";
+import { startPosthasteOnPostgres } from "./subjects/posthaste-postgres.ts";
 import { startRelay } from "./subjects/relay.ts";
 import type { Subject, SubjectOptions } from "./subjects/subject.ts";
 
@@ -12,6 +13,8 @@ import type { Subject, SubjectOptions } from "./subjects/subject.ts";
 export interface Round {
   readonly eventsPerSecond: number;
   readonly cpuMicrosPerEvent: number;
+  /** Of its database server, where it has one: not in the figure above. */
+  readonly databaseCpuMicrosPerEvent: number;
   /** CPU of sink and generator together, which share the machine with the subject. */
   readonly benchCpuMicrosPerEvent: number;
   /** The part of the machine that programs which do not belong to the bench took meanwhile, 0 to 1. */
@@ -36,6 +39,16 @@ interface Plan {
 const PLANS: Readonly<Record<SubjectName, Plan>> = {
   posthaste: { start: startPosthaste, batched: false, share: 1 },
   "posthaste-batch": { start: startPosthaste, batched: true, share: 1 },
+  "posthaste-postgres": {
+    start: (options) => startPosthasteOnPostgres(options, 1),
+    batched: false,
+    share: 0.7,
+  },
+  "posthaste-postgres-2": {
+    start: (options) => startPosthasteOnPostgres(options, 2),
+    batched: false,
+    share: 0.7,
+  },
   relay: { start: startRelay, batched: false, share: 1.25 },
   bullmq: { start: startBullmq, batched: false, share: 0.4 },
 };
@@ -52,7 +65,11 @@ export async function measureRound(bench: Bench, name: SubjectName, options: Opt
     const always = { applications: APPLICATIONS, batched, untilDelivered: true };
     const warmUp = await bench.send(subject, { ...always, events: options.warmUpEvents * share, rate: null });
     await sleep(SETTLE_MS);
-    const meter = new Meter(subject.pids(), bench.pids());
+    const meter = new Meter({
+      subject: subject.pids(),
+      database: subject.databasePids?.() ?? [],
+      bench: bench.pids(),
+    });
     const full = await bench.send(subject, { ...always, events: options.measuredEvents * share, rate: null });
     await sleep(SETTLE_MS);
     const used = meter.read();
@@ -62,6 +79,7 @@ export async function measureRound(bench: Bench, name: SubjectName, options: Opt
     return {
       eventsPerSecond: full.eventsPerSecond,
       cpuMicrosPerEvent: used.subjectMicros / full.sink.distinct,
+      databaseCpuMicrosPerEvent: used.databaseMicros / full.sink.distinct,
       benchCpuMicrosPerEvent: used.benchMicros / full.sink.distinct,
       othersCpuShare: used.othersShare,
       halfRate: rate,

@@ -19,12 +19,12 @@ export class SenderConnection {
   #answered: ((status: number) => void) | undefined;
   onClose: (error: Error) => void = () => undefined;
 
-  static open(load: Load): Promise<SenderConnection> {
+  static open(load: Load, port: number): Promise<SenderConnection> {
     return new Promise((resolve, reject) => {
       const readBuffer = Buffer.allocUnsafe(65_536);
       const socket: Socket = connect({
         host: "127.0.0.1",
-        port: load.port,
+        port,
         noDelay: true,
         // One buffer for the life of the connection instead of a new one for every answer.
         onread: {
@@ -35,7 +35,7 @@ export class SenderConnection {
           },
         },
       });
-      const connection = new SenderConnection(socket, load);
+      const connection = new SenderConnection(socket, requestBytes(load, port));
       socket.once("connect", () => resolve(connection));
       socket.on("error", (error) => {
         reject(error);
@@ -45,9 +45,9 @@ export class SenderConnection {
     });
   }
 
-  private constructor(socket: Socket, load: Load) {
+  private constructor(socket: Socket, request: Buffer) {
     this.#socket = socket;
-    this.#request = requestBytes(load);
+    this.#request = request;
     this.#appOffset = this.#request.indexOf(appUid(0)) + appUid(0).length - APP_DIGITS;
     const offsets: number[] = [];
     for (let at = this.#request.indexOf(ORDER_ID_PREFIX); at >= 0;) {
@@ -104,7 +104,7 @@ function contentLength(input: Buffer, headEnd: number): number {
     : Number.parseInt(input.toString("latin1", at + CONTENT_LENGTH.length, headEnd), 10);
 }
 
-function requestBytes(load: Load): Buffer {
+function requestBytes(load: Load, port: number): Buffer {
   const message = `{"eventType":"${EVENT_TYPE}","payload":${PAYLOAD}}`;
   const single = load.batch === 1;
   const body = single ? message : `{"messages":[${Array(load.batch).fill(message).join(",")}]}`;
@@ -112,7 +112,7 @@ function requestBytes(load: Load): Buffer {
   return Buffer.from(
     [
       `POST ${path} HTTP/1.1`,
-      `host: 127.0.0.1:${load.port}`,
+      `host: 127.0.0.1:${port}`,
       `authorization: Bearer ${load.apiKey}`,
       "content-type: application/json",
       `content-length: ${Buffer.byteLength(body)}`,

@@ -34,7 +34,7 @@ export async function startBullmq({ endpointUrls, dataDir }: SubjectOptions): Pr
     ...(redis.pid === undefined ? [] : [redis.pid]),
   ];
   return {
-    port,
+    ports: [port],
     apiKey: API_KEY,
     pids: () => pids,
     checkRecorded: async () => {

@@ -9,7 +9,7 @@ export async function startRelay({ endpointUrls }: SubjectOptions): Promise<Subj
   const relay = new Helper<RelayCommands>(new URL("./relay-process.ts", import.meta.url));
   const port = await relay.ask("serve", { apiKey: API_KEY, endpointUrls });
   return {
-    port,
+    ports: [port],
     apiKey: API_KEY,
     pids: () => [relay.process.pid ?? 0],
     // It records nothing; a failed delivery was answered 500 and counted as refused.

@@ -1,9 +1,12 @@
 /** A system under measurement, running, with one endpoint for each of its applications. */
 export interface Subject {
-  readonly port: number;
+  /** Senders spread over them. */
+  readonly ports: readonly number[];
   readonly apiKey: string;
   /** All its processes; their children count too. */
   readonly pids: () => readonly number[];
+  /** Its database, where that is a server of its own. */
+  readonly databasePids?: () => readonly number[];
   /** Fails where the subject itself says that something delivered is not recorded. */
   readonly checkRecorded: (delivered: number) => Promise<void>;
   readonly stop: () => Promise<void>;

@@ -1,14 +1,28 @@
+import { migrate } from "./commands/migrate.ts";
+import { exportCommand, importCommand } from "./commands/transfer.ts";
 import { start } from "./commands/start.ts";
 
 const USAGE = `posthaste — webhooks at full speed for creator businesses
 
-  posthaste start [flags]   run the server      (posthaste start --help lists the flags)
+  posthaste start [flags]             run the server      (posthaste start --help lists the flags)
+  posthaste migrate --database URL    bring a PostgreSQL database to this program's schema
+  posthaste export --data DIR         everything of an SQLite data folder, as JSON lines
+  posthaste import --database URL     an export into an empty PostgreSQL database
 `;
 
 const [command, ...args] = process.argv.slice(2);
 switch (command) {
   case "start":
     await start(args);
+    break;
+  case "migrate":
+    await migrate(args);
+    break;
+  case "export":
+    await exportCommand(args);
+    break;
+  case "import":
+    await importCommand(args);
     break;
   case undefined:
   case "help":

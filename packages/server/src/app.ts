@@ -122,11 +122,13 @@ function serve(
   { keys, services }: { keys: ApiKeys; services: Services },
 ): void {
   const guarded = route.scope !== "public";
+  const refused = guarded && services.role === "worker";
   app.route({
     method: route.head ? ["GET", "HEAD"] : route.method,
     url: route.path,
     bodyLimit: route.bodyMaxBytes,
     onRequest(request, _reply, done) {
+      if (refused) throw new PosthasteError("unavailable", ONLY_SENDS);
       refuseBody(request, route.bodyMaxBytes);
       if (!guarded) return done();
       const environment = keys.environmentOf(request.headers.authorization);
@@ -145,6 +147,8 @@ function serve(
     },
   });
 }
+
+const ONLY_SENDS = "This node only sends. Send requests to a node with the role api or all.";
 
 /** Lets a request wait for the look-up of its key. */
 async function whenKnown(

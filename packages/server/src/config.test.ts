@@ -43,12 +43,41 @@ test.each([
   [["--api-key", "phk_live_short"]],
   [["--allow-networks", "localhost"]],
   [["stray"]],
+  [["--role", "sender"]],
+  [["--role", "worker"]],
+  [["--role", "api"]],
+  [["--database", "mysql://u:pw-secret@h/d"]],
+  [["--database", "postgres://u:pw-secret@h"]],
+  [["--database", "pw-secret"]],
+  [["--database", "postgres://u:pw-secret@h/d", "--data", "x"]],
 ])("%j is refused with a ConfigError", (args) => {
   expect(() => loadConfig(args, {})).toThrow(ConfigError);
 });
 
+test("a database is shared by nodes of any role, and no refusal repeats its password", () => {
+  const url = "postgresql://ana:pw-secret@db.internal/posthaste";
+  expect(loadConfig(["--database", url, "--role", "worker"], {})).toMatchObject({
+    database: url,
+    role: "worker",
+  });
+  const env = { POSTHASTE_DATABASE: url, POSTHASTE_ROLE: "api", POSTHASTE_DATA: "/data" };
+  expect(loadConfig([], env)).toMatchObject({ database: url, role: "api" });
+  for (const bad of ["mysql://u:pw-secret@h/d", "postgres://u:pw-secret@h", "pw-secret"]) {
+    expect(() => loadConfig(["--database", bad], {})).toThrow(/^(?!.*pw-secret)/s);
+  }
+});
+
 test("a switch variable is on or off, never a guess", () => {
   expect(() => loadConfig([], { POSTHASTE_DEV: "maybe" })).toThrow("POSTHASTE_DEV");
+});
+
+test("what is printed at the start tells where the database is, without its password", () => {
+  const url = "postgres://ana:pw-secret@db.internal:6432/posthaste?sslmode=verify-full";
+  const printed = redactConfig(loadConfig(["--database", url], {}));
+  expect(printed).toMatchObject({
+    database: { host: "db.internal", port: "6432", database: "posthaste", user: "ana" },
+  });
+  expect(JSON.stringify(printed)).not.toContain("secret");
 });
 
 test("what is printed at the start holds no key", () => {

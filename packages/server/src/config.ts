@@ -12,6 +12,7 @@ import {
   RETRY_SCHEDULE_MS,
 } from "@posthaste/core/domain/limits";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "@posthaste/core/domain/time";
+import type { NodeRole } from "@posthaste/core/storage/port";
 import { DEV_NETWORKS, parsePolicy, type EgressRules } from "@posthaste/core/egress/policy";
 
 export interface Config {
@@ -19,8 +20,12 @@ export interface Config {
   readonly host: string;
   /** Port to listen on; 0 = any free one. */
   readonly port: number;
-  /** Folder of the database; made when it is not there. */
+  /** Folder of the SQLite database, made when it is not there; not used with `database`. */
   readonly data: string;
+  /** URL of a PostgreSQL database that any number of nodes share; null = SQLite in `data`. */
+  readonly database: string | null;
+  /** What this node does; anything but all needs a database that others share. */
+  readonly role: NodeRole;
   /** Development: http, this machine and private networks are allowed as destinations. */
   readonly dev: boolean;
   /** A live (or sandbox) key that is to exist after the start. */
@@ -36,6 +41,8 @@ export interface Config {
   readonly retentionDays: number;
   readonly logLevel: LogLevel;
 }
+
+const ROLES = ["all", "api", "worker"] as const satisfies readonly NodeRole[];
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -64,7 +71,19 @@ interface Flag {
 export const FLAGS = {
   host: { type: "string", value: "ADDRESS", default: "127.0.0.1", help: "address to listen on" },
   port: { type: "string", value: "PORT", default: "8071", help: "port to listen on, 0 = any free one" },
-  data: { type: "string", value: "DIR", default: "posthaste-data", help: "folder of the database" },
+  data: { type: "string", value: "DIR", default: "posthaste-data", help: "folder of the SQLite database" },
+  database: {
+    type: "string",
+    value: "URL",
+    default: "none: SQLite in --data",
+    help: "PostgreSQL database that several nodes share: postgres://user:password@host:5432/name",
+  },
+  role: {
+    type: "string",
+    value: "ROLE",
+    default: "all",
+    help: "what this node does: api accepts, worker sends, all does both; not all needs --database",
+  },
   dev: {
     type: "boolean",
     value: "",
@@ -110,6 +129,8 @@ export const FLAGS = {
   "log-level": { type: "string", value: "LEVEL", default: "info", help: LOG_LEVELS.join(", ") },
 } as const satisfies Record<string, Flag>;
 
+const POSTGRES_PORT = "5432";
+
 type FlagName = keyof typeof FLAGS;
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -124,6 +145,13 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
       "NODE_TLS_REJECT_UNAUTHORIZED=0 would send events to anyone who answers. Unset it; use --extra-ca FILE for a private authority.",
     );
   }
+  const database = parseDatabase(text("database"));
+  // A folder that an image or a unit file sets for everybody does not contradict a database; one on the same line does.
+  if (database !== null && nonEmpty(flags.data) !== null) {
+    throw new ConfigError(
+      "--data is where SQLite keeps its files, and --database is used instead. Leave one out.",
+    );
+  }
   const dev = isOn("dev");
   const listed = splitList(text("allow-networks"));
   const allowedNetworks = dev ? [...DEV_NETWORKS, ...listed] : listed;
@@ -133,6 +161,8 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
     host: text("host") ?? FLAGS.host.default,
     port: parseInteger("port", text("port") ?? FLAGS.port.default, 0, 65_535),
     data: text("data") ?? FLAGS.data.default,
+    database,
+    role: parseRole(text("role") ?? FLAGS.role.default, database),
     dev,
     apiKey: parseApiKey(text("api-key")),
     retryScheduleMs: parseSchedule(text("retry-schedule")),
@@ -151,12 +181,24 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
 
 /** For the log at the start: everything but secrets. */
 export function redactConfig(config: Config): Record<string, unknown> {
-  const { egress, apiKey, retryScheduleMs, ...rest } = config;
+  const { egress, apiKey, retryScheduleMs, data, database, ...rest } = config;
   return {
     ...rest,
+    ...(database === null ? { data } : { database: redactDatabase(database) }),
     apiKey: apiKey === null ? null : `phk_${environmentOfKey(apiKey) ?? ""}_[redacted]`,
     retrySchedule: formatDurations(retryScheduleMs),
     allowHttp: egress.allowHttp,
+  };
+}
+
+/** Where a database is, without its password. */
+export function redactDatabase(url: string): Record<"host" | "port" | "database" | "user", string> {
+  const { hostname, port, pathname, username, searchParams } = new URL(url);
+  return {
+    host: searchParams.get("host") ?? hostname,
+    port: port === "" ? POSTGRES_PORT : port,
+    database: decodeURIComponent(pathname.slice(1)),
+    user: decodeURIComponent(username),
   };
 }
 
@@ -204,6 +246,39 @@ function parseApiKey(text: string | null): string | null {
     );
   }
   return text;
+}
+
+/** What a flag or else its variable says of the data folder; the default where both are silent. */
+export function dataText(flag: string | undefined, env: Env = process.env): string {
+  return nonEmpty(flag) ?? nonEmpty(env[variableName("data")]) ?? FLAGS.data.default;
+}
+
+/** What a flag or else its variable says of the database. */
+export function databaseText(flag: string | undefined, env: Env = process.env): string | null {
+  return nonEmpty(flag) ?? nonEmpty(env[variableName("database")]);
+}
+
+/** Its words never go into a message: they hold a password. */
+export function parseDatabase(text: string | null): string | null {
+  if (text === null) return null;
+  const url = URL.parse(text);
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || !/^\/[^/]+$/.test(url.pathname)) {
+    throw new ConfigError(
+      "--database is not a PostgreSQL URL. Write postgres://user:password@host:5432/name, special characters of the password in percent form.",
+    );
+  }
+  return text;
+}
+
+function parseRole(text: string, database: string | null): NodeRole {
+  const role = ROLES.find((known) => known === text);
+  if (!role) throw new ConfigError(`--role is "${text}": write one of ${ROLES.join(", ")}.`);
+  if (role !== "all" && database === null) {
+    throw new ConfigError(
+      `--role ${role} needs --database: SQLite is used by one process, which does it all.`,
+    );
+  }
+  return role;
 }
 
 function parseLogLevel(text: string): LogLevel {

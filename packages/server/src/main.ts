@@ -6,7 +6,6 @@ import { checkHeader, isSensitiveHeader } from "@posthaste/core/egress/header-po
 import { checkUrl } from "@posthaste/core/egress/url-policy";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
 import { systemRuntime } from "@posthaste/core/runtime/system-runtime";
-import { openSqliteStore } from "@posthaste/core/storage/sqlite/open";
 import type { Store } from "@posthaste/core/storage/port";
 import { createSigner } from "@posthaste/receiver/node";
 import { pino } from "pino";
@@ -14,8 +13,9 @@ import { buildApp } from "./app.ts";
 import { type Config, ConfigError, redactConfig } from "./config.ts";
 import { type NewKey, prepareEnvironments } from "./first-start.ts";
 import { Metrics } from "./metrics.ts";
+import { openStore } from "./open-store.ts";
 
-export { type Config, ConfigError, FLAGS, loadConfig, variableName } from "./config.ts";
+export { type Config, ConfigError, FLAGS, loadConfig, redactDatabase, variableName } from "./config.ts";
 export type { NewKey } from "./first-start.ts";
 
 /** Thousands of endpoints may share one host (an automation service), each with its own lane. */
@@ -35,23 +35,12 @@ export interface StartOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-/**
- * The composition root: the only place that names a concrete store. Opens everything or nothing: an error
- * on the way closes what was open and is thrown.
- */
+/** The composition root. Opens everything or nothing: an error on the way closes what was open and is thrown. */
 export async function startServer(config: Config, { onFatal }: StartOptions): Promise<RunningServer> {
   const log = pino({ level: config.logLevel, base: null, serializers: { error: loggedError } });
   const runtime = systemRuntime(log);
   const extraCa = readExtraCa(config.extraCaFile);
-  const store = await openSqliteStore({
-    directory: config.data,
-    onProblem: (error) =>
-      log.error({ error: error.message }, "one operation cannot be stored; it is left out"),
-    onFatal: (error) => {
-      log.fatal({ error: error.message }, "the store failed for good; nothing more is accepted");
-      onFatal(error);
-    },
-  });
+  const store = await openStore(config, { log, onFatal });
   try {
     const newKeys = await prepareEnvironments({ ...config, store, runtime });
     const running = await serve(config, { store, runtime, extraCa });
@@ -80,6 +69,7 @@ async function serve(
     runtime,
     observer: metrics,
     retryScheduleMs: config.retryScheduleMs,
+    role: config.role,
   });
   metrics.watch({ engine, store });
   const app = buildApp({
@@ -87,6 +77,7 @@ async function serve(
     store,
     runtime,
     metrics: metrics.registry,
+    role: config.role,
     rules: {
       checkUrl: (url) => checkUrl(url, config.egress),
       checkHeader,

@@ -3,14 +3,22 @@ import type { Store } from "@posthaste/core/storage/port";
 import { expect, test } from "vitest";
 import { Metrics } from "./metrics.ts";
 
-const IDLE = { inFlight: 0, queuedDeliveries: 0, queuedBytes: 0, commitQueue: 0, lanes: 0, brokenLanes: 0 };
+const IDLE = {
+  inFlight: 0,
+  queuedDeliveries: 0,
+  queuedBytes: 0,
+  commitQueue: 0,
+  lanes: 0,
+  brokenLanes: 0,
+  cluster: { nodes: 3, beatAgeMs: 1_250 },
+};
 
 /** Only what metrics read. */
 function watched(): {
   metrics: Metrics;
-  state: { inFlight: number; due: number; ok: boolean; asked: number };
+  state: { inFlight: number; due: number; ok: boolean; asked: number; away: boolean };
 } {
-  const state = { inFlight: 0, due: 0, ok: true, asked: 0 };
+  const state = { inFlight: 0, due: 0, ok: true, asked: 0, away: false };
   const engine = {
     snapshot: () => ({ ...IDLE, inFlight: state.inFlight }),
     health: async () => ({ ok: state.ok, reason: "" }),
@@ -18,6 +26,7 @@ function watched(): {
   const store = {
     stats: async () => {
       state.asked += 1;
+      if (state.away) throw new Error("the database is away");
       return { dueDeliveries: state.due, databaseBytes: 1, walBytes: 2 };
     },
   } as unknown as Store;
@@ -36,6 +45,20 @@ test("a scrape shows the state of that moment, and asks the store once", async (
   expect(state.asked).toBe(1);
   state.inFlight = 3;
   expect(await metrics.registry.metrics()).toContain("posthaste_in_flight 3\n");
+});
+
+test("while the store cannot be asked the other numbers are still shown, those of the nodes first", async () => {
+  const { metrics, state } = watched();
+  Object.assign(state, { inFlight: 7, away: true });
+  metrics.tookOver();
+  metrics.leaseReplaced();
+  const text = await metrics.registry.metrics();
+  expect(text).toContain("posthaste_in_flight 7\n");
+  expect(text).toContain("posthaste_due_deliveries Nan\n");
+  expect(text).toContain("posthaste_nodes 3\n");
+  expect(text).toContain("posthaste_beat_age_seconds 1.25\n");
+  expect(text).toContain("posthaste_takeovers_total 1\n");
+  expect(text).toContain("posthaste_leases_replaced_total 1\n");
 });
 
 test("attempts are counted by outcome and class, never by application or endpoint", async () => {

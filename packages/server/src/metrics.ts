@@ -22,6 +22,15 @@ export class Metrics implements EngineObserver {
     "posthaste_leases_lost_total",
     "Attempts whose delivery had been taken over meanwhile",
   );
+  readonly #beats = this.#counter("posthaste_beats_total", "Beats of this node that came through");
+  readonly #leasesReplaced = this.#counter(
+    "posthaste_leases_replaced_total",
+    "Times this node's own lease was lost and it joined under a new one",
+  );
+  readonly #takeovers = this.#counter(
+    "posthaste_takeovers_total",
+    "Nodes that were gone, whose deliveries this node gave back to all",
+  );
   readonly #disabled = this.#counter("posthaste_endpoints_disabled_total", "Endpoints disabled by us", [
     "reason",
   ]);
@@ -51,6 +60,10 @@ export class Metrics implements EngineObserver {
     now("posthaste_commit_queue", "Rows waiting for a commit", ({ commitQueue }) => commitQueue);
     now("posthaste_lanes", "Endpoints with a lane in memory", ({ lanes }) => lanes);
     now("posthaste_broken_lanes", "Endpoints that are only probed", ({ brokenLanes }) => brokenLanes);
+    now("posthaste_nodes", "Nodes that live, as this one sees them", ({ cluster }) => cluster?.nodes ?? 1);
+    now("posthaste_beat_age_seconds", "Since the last beat of this node that came through", (state) =>
+      state.cluster === null ? 0 : state.cluster.beatAgeMs / 1_000,
+    );
     let asking: Promise<StoreStats> | null = null;
     const stats = (): Promise<StoreStats> => (asking ??= store.stats().finally(() => (asking = null)));
     this.#read(
@@ -90,6 +103,18 @@ export class Metrics implements EngineObserver {
     this.#leasesLost.inc();
   }
 
+  beaten(): void {
+    this.#beats.inc();
+  }
+
+  leaseReplaced(): void {
+    this.#leasesReplaced.inc();
+  }
+
+  tookOver(): void {
+    this.#takeovers.inc();
+  }
+
   endpointDisabled(reason: string): void {
     this.#disabled.inc({ reason });
   }
@@ -103,7 +128,14 @@ export class Metrics implements EngineObserver {
       name,
       help,
       registers: [this.registry],
-      collect: async () => gauge.set(await read()),
+      async collect() {
+        try {
+          gauge.set(await read());
+        } catch {
+          // What the store cannot tell now must not take the other numbers with it: they are looked at just then.
+          gauge.set(Number.NaN);
+        }
+      },
     });
   }
 

@@ -1,7 +1,7 @@
 import { ERRORS, PosthasteError } from "@posthaste/core/domain/errors";
 import { REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
 import type { Log } from "@posthaste/core/runtime/runtime";
-import { StoreUnavailable } from "@posthaste/core/storage/port";
+import { CommitInDoubt, StoreUnavailable } from "@posthaste/core/storage/port";
 import type { Answer } from "./answer.ts";
 
 /** Seconds a client should wait when it is not known better. */
@@ -41,11 +41,16 @@ export function problemText(error: PosthasteError): string {
   return JSON.stringify({ detail: fields });
 }
 
+const IN_DOUBT =
+  "It is not known whether this was written: the database went away meanwhile. Look before you repeat it, or repeat it with the same Idempotency-Key.";
+
 /** Whatever was thrown, as one of ours. */
 export function toPosthasteError(error: unknown, bodyMaxBytes = REQUEST_BODY_MAX_BYTES): PosthasteError {
   if (error instanceof PosthasteError) return error;
-  if (error instanceof StoreUnavailable)
+  if (error instanceof CommitInDoubt) return new PosthasteError("unavailable", IN_DOUBT, { cause: error });
+  if (error instanceof StoreUnavailable) {
     return new PosthasteError("unavailable", undefined, { cause: error });
+  }
   const statusCode = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
   if (typeof statusCode !== "number" || statusCode < 400 || statusCode >= 500) {
     return new PosthasteError("internal", undefined, { cause: error });

@@ -2,7 +2,7 @@ import { PosthasteError } from "@posthaste/core/domain/errors";
 import { JSON_DEPTH_MAX, REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
 import type { Engine } from "@posthaste/core/engine/engine";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
-import type { Store } from "@posthaste/core/storage/port";
+import type { NodeRole, Store } from "@posthaste/core/storage/port";
 import { Type, type Static, type TObject, type TSchema } from "typebox";
 import type { Answer } from "./answer.ts";
 import { keyedRequest, type AnswerMemory, type KeyedRequest, type Remember } from "./idempotency.ts";
@@ -33,6 +33,8 @@ export interface Ground {
   readonly rules: Rules;
   /** The page of numbers for Prometheus; prom-client's Registry fits. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
+  /** A worker answers public operations only; default all. */
+  readonly role?: NodeRole;
 }
 
 /** Made once for one application, beside what was handed in. */

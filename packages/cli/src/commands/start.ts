@@ -1,8 +1,5 @@
 import type { Config, NewKey, RunningServer } from "@posthaste/server";
-
-/** Exit codes, after sysexits.h. */
-const EXIT_USAGE = 64;
-const EXIT_SOFTWARE = 70;
+import { EXIT_SOFTWARE, EXIT_USAGE } from "../exit-codes.ts";
 
 /** `posthaste start`: runs the server until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function start(args: readonly string[]): Promise<void> {
@@ -12,7 +9,9 @@ export async function start(args: readonly string[]): Promise<void> {
     const config = loadConfig(args);
     const server = await startServer(config, { onFatal: () => process.exit(EXIT_SOFTWARE) });
     stopOnSignal(server);
-    console.log(greeting(server, config));
+    const { redactDatabase } = await import("@posthaste/server");
+    const place = config.database === null ? config.data : placeOf(redactDatabase(config.database));
+    console.log(greeting(server, config, place));
   } catch (error) {
     const expected = error instanceof ConfigError;
     console.error(`posthaste: ${error instanceof Error ? error.message : String(error)}`);
@@ -37,8 +36,13 @@ function stopOnSignal(server: RunningServer): void {
   }
 }
 
-function greeting({ url, newKeys }: RunningServer, config: Config): string {
-  const lines = ["", `Posthaste listens on ${url}, data in ${config.data}`];
+function placeOf({ database, host, port }: Record<"database" | "host" | "port", string>): string {
+  return `${database} at ${host}:${port}`;
+}
+
+function greeting({ url, newKeys }: RunningServer, config: Config, place: string): string {
+  const lines = ["", `Posthaste listens on ${url}, data in ${place}`];
+  if (config.role === "worker") return `${[...lines, "", "This node only sends."].join("\n")}\n`;
   const live = newKeys.find(({ environment }) => environment === "live")?.key ?? config.apiKey;
   if (newKeys.length > 0) lines.push("", "API keys, shown this once:", ...newKeys.map(keyLine));
   else if (!config.apiKey) {

@@ -62,5 +62,18 @@ export function ksuidFloor(prefix: string, timeMs: number): string {
   return prefix + digitsToText(ksuidDigits(ksuidTicks(timeMs), new Uint8Array(RANDOM_BYTES)));
 }
 
+/** When an id was made, to the tick below; null for what is not an id with that prefix. */
+export function ksuidTime(prefix: string, id: string): number | null {
+  if (!id.startsWith(prefix) || id.length !== prefix.length + KSUID_LENGTH) return null;
+  let number = 0n;
+  for (let at = prefix.length; at < id.length; at++) {
+    const digit = ALPHABET.indexOf(id.charAt(at));
+    if (digit === -1) return null;
+    number = number * BigInt(BASE) + BigInt(digit);
+  }
+  const ticks = Number(number >> BigInt(8 * RANDOM_BYTES));
+  return ticks > TICKS_MAX ? null : Math.floor(EPOCH_MS + ticks * KSUID_TICK_MS);
+}
+
 /** How many random bytes a KSUID takes. */
 export const KSUID_RANDOM_BYTES = RANDOM_BYTES;

@@ -17,6 +17,8 @@ export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
 // ---- lists
 export const LIST_DEFAULT = 50;
 export const LIST_MAX = 250;
+/** Rows that one statement of a filtered list looks at; a filter may match next to nothing in a long history. */
+export const LIST_SCAN_ROWS = 2_000;
 
 // ---- secrets
 export const SECRET_GRACE_DEFAULT_S = 24 * 3_600;
@@ -118,15 +120,69 @@ export const CLAIM_BYTES_MIN = 1_048_576;
 /** How often due retries are looked for, and the least pause between two looks. */
 export const CLAIM_INTERVAL_MS = 200;
 export const CLAIM_PAUSE_MS = 5;
+/** How often a database is asked what became of a commit whose connection was lost, and the pause between. */
+export const OUTCOME_ASKS_MAX = 20;
+export const OUTCOME_PAUSE_MS = 250;
+/** Commits of which it is not known whether they went through, remembered until it is. */
+export const DOUBTFUL_COMMITS_MAX = 1_000;
+/** How often the messages of a batch are tried whose key or event id turned out to be free after all. */
+export const ACCEPT_ROUNDS_MAX = 4;
+/** How often a transaction is tried again that another one was in the way of. */
+export const COLLISION_RETRIES_MAX = 5;
+/** How many of a FIFO endpoint's oldest deliveries are looked at for one that is being sent. */
+export const FIFO_WINDOW = 1_024;
+/** A claim looks for messages of this age; for the few older ones it looks again. */
+export const CLAIM_RECENT_MS = 3 * DAY_MS;
+/** Deliveries that are owed are counted up to here for the metrics; beyond it their number is estimated. */
+export const DUE_COUNTED_MAX = 10_000;
+/** Changes that other nodes have seen long since are removed, so many at a time, every so many questions for them. */
+export const CHANGES_FORGOTTEN_AT_ONCE = 10_000;
+export const CHANGES_FORGET_EVERY = 100;
+/** An attempt's id may be older than its message's by this much: two nodes made them, each by its own clock. */
+export const NODE_CLOCKS_APART_MAX_MS = DAY_MS;
 export const LEASE_RELEASE_BATCH = 5_000;
 export const RETENTION_DAYS_DEFAULT = 90;
 export const RETENTION_DAYS_MAX = 3_650;
 export const RETENTION_INTERVAL_MS = MINUTE_MS;
 export const RESUME_INTERVAL_MS = MINUTE_MS;
 export const PRUNE_BATCH = 500;
+/** Applications that retention looks at in one step, and messages that it removes in one transaction. */
+export const PRUNE_APPLICATIONS = 200;
+export const PRUNE_MESSAGES = 100;
+/** Old messages that one call looks at where most are still owed; the next goes on behind them. */
+export const PRUNE_LOOKED_MAX = 20_000;
+/** Expired keys and deliveries that one statement of retention removes. */
+export const PRUNE_ROWS = 5_000;
+/** Pages of a day's table that one statement of retention reads. */
+export const DROP_DAY_PAGES = 4_096;
+/** How long removing a day may wait for what uses that day, and for what uses the table, which then stands still. */
+export const DROP_DAY_WAIT_MS = 2 * SECOND_MS;
+export const DROP_TABLE_WAIT_MS = 500;
 /** Applications (with their endpoints) kept in memory for matching. */
 export const ROUTING_APPS_MAX = 10_000;
 export const ENDPOINTS_PER_APP_MAX = 1_000;
+
+// ---- many nodes on one store
+/** How often a node tells the others that it lives, and how long one beat may take. */
+export const NODE_BEAT_MS = SECOND_MS;
+export const NODE_BEAT_TIMEOUT_MS = 2 * SECOND_MS;
+/** A node whose last beat that came through is older starts nothing: well before the others call it dead. */
+export const NODE_HOLD_AFTER_MS = 4 * SECOND_MS;
+/** A node whose count of beats stands still for this long is dead. */
+export const NODE_DEAD_AFTER_MS = 5 * SECOND_MS;
+/** After it joined, a node leaves lanes that only one may serve alone until the others have seen it. */
+export const NODE_SETTLE_MS = 2.5 * NODE_BEAT_MS;
+/** One node takes over from a dead one; each of the others waits this much longer before it does it instead. */
+export const TAKEOVER_STEP_MS = 2 * NODE_BEAT_MS;
+/** How long releasing an own lost lease waits for attempts that are to be recorded under it. */
+export const TAKEOVER_SETTLE_MS = 2 * SECOND_MS;
+/** Lanes whose owner is remembered; worked out again beyond it. */
+export const LANE_OWNERS_CACHED_MAX = 20_000;
+/** How often writes of other nodes are looked for; without an answer for longer than the second, memory is not believed. */
+export const CHANGE_POLL_MS = 250;
+export const CHANGE_STALE_MS = 5 * SECOND_MS;
+/** Looks for due retries are spread by this part, so that nodes do not look in step. */
+export const CLAIM_JITTER = 0.2;
 
 // ---- shutdown
 export const DRAIN_TIMEOUT_MS = 10 * SECOND_MS;

@@ -9,6 +9,8 @@ import type { Committer } from "./committer.ts";
 import type { AcceptOutcome, AcceptRequest, EngineObserver, NewMessage } from "./engine.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { LaneOwners } from "./lane-owners.ts";
+import type { NodeIdentity } from "./node-identity.ts";
 
 /** What one queued delivery takes beside its payload: ids, bookkeeping, object headers. */
 const DELIVERY_OVERHEAD_BYTES = 512;
@@ -18,7 +20,7 @@ interface Plan {
   readonly accepted: AcceptedMessage;
   /** With a place in memory: sent from here as soon as the commit is through. */
   readonly reserved: readonly Lane[];
-  /** Without one: they wait in the store. */
+  /** Without one: they wait in the store. Lanes of other nodes are not among them. */
   readonly spilled: readonly Lane[];
   readonly bytes: number;
 }
@@ -47,7 +49,8 @@ export class Acceptor {
   readonly #committer: Committer;
   readonly #dispatcher: Dispatcher;
   readonly #observer: EngineObserver;
-  readonly #leaseId: string;
+  readonly #node: NodeIdentity;
+  readonly #owners: LaneOwners | null;
   #closed = false;
 
   constructor(options: {
@@ -55,13 +58,16 @@ export class Acceptor {
     committer: Committer;
     dispatcher: Dispatcher;
     observer: EngineObserver;
-    leaseId: string;
+    node: NodeIdentity;
+    /** Null: this process serves every lane. */
+    owners: LaneOwners | null;
   }) {
     this.#runtime = options.runtime;
     this.#committer = options.committer;
     this.#dispatcher = options.dispatcher;
     this.#observer = options.observer;
-    this.#leaseId = options.leaseId;
+    this.#node = options.node;
+    this.#owners = options.owners;
   }
 
   /** Refuses everything from now on. */
@@ -104,9 +110,16 @@ export class Acceptor {
     const deliveries: NewDelivery[] = [];
     for (const endpoint of endpoints) {
       if (!wants(endpoint, message)) continue;
+      const { id: endpointId, fifo } = endpoint;
+      if (this.#owners !== null && !this.#owners.serves(application, endpoint)) {
+        deliveries.push({ endpointId, leased: false, fifo });
+        continue;
+      }
       const lane = this.#dispatcher.scheduler.laneOf(application, endpoint);
-      const leased = this.#dispatcher.scheduler.reserve(lane, bytes);
-      deliveries.push({ endpointId: endpoint.id, leased, fifo: endpoint.fifo });
+      // Among many nodes the store alone knows the order in which messages were accepted.
+      const ordered = fifo && this.#owners !== null;
+      const leased = !ordered && this.#dispatcher.scheduler.reserve(lane, bytes);
+      deliveries.push({ endpointId, leased, fifo });
       if (leased) reserved.push(lane);
       else {
         lane.spill();
@@ -134,14 +147,15 @@ export class Acceptor {
             createdAt,
           };
     const { environmentId } = request;
-    const accepted = { message: stored, environmentId, deliveries, leaseId: this.#leaseId, idempotency };
+    const accepted = { message: stored, environmentId, deliveries, leaseId: this.#node.leaseId, idempotency };
     return { accepted, reserved, spilled, bytes };
   }
 
   #conclude(plan: Plan, result: AcceptResult | undefined, committedAt: number): AcceptOutcome | null {
     const { message } = plan.accepted;
     if (result?.kind === "accepted") {
-      this.#release(plan, committedAt);
+      if (result.unleased === true || !this.#holds(plan)) this.#passOver(plan);
+      else this.#release(plan, committedAt);
       return { kind: "accepted", message };
     }
     this.#cancel(plan);
@@ -155,10 +169,29 @@ export class Acceptor {
     for (const lane of reserved) {
       const key = { appId, endpointId: lane.endpoint.id, messageId };
       const delivery = { ...key, attempts: 0, trigger: "scheduled" as const, once: false, order: 0 };
-      this.#enqueue(lane, { delivery, eventType, payload, bytes, committedAt });
+      const { leaseId } = accepted;
+      this.#enqueue(lane, { delivery, leaseId, eventType, payload, bytes, committedAt });
     }
+    this.#stored(spilled);
+  }
+
+  #stored(spilled: readonly Lane[]): void {
     for (const lane of spilled) lane.spilling -= 1;
     if (spilled.some((lane) => lane.room > 0)) this.#dispatcher.scheduler.hungry();
+  }
+
+  #holds({ accepted: { leaseId } }: Plan): boolean {
+    return this.#node.active && this.#node.leaseId === leaseId;
+  }
+
+  /** Stored, but not for this process to send: its lease was lost, so everybody may claim them. */
+  #passOver({ accepted, reserved, spilled, bytes }: Plan): void {
+    for (const lane of reserved) {
+      this.#dispatcher.scheduler.unreserve(lane, bytes);
+      lane.passOver();
+    }
+    if (reserved.length > 0) this.#node.suspect(accepted.leaseId);
+    this.#stored(spilled);
   }
 
   /** Unless its lane closed while the commit was under way: then it waits in the store like the others. */

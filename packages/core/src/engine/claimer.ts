@@ -3,17 +3,28 @@ import {
   CLAIM_BYTES_MAX,
   CLAIM_BYTES_MIN,
   CLAIM_INTERVAL_MS,
+  CLAIM_JITTER,
   CLAIM_LANES_MAX,
   CLAIM_PAUSE_MS,
   LEASE_RELEASE_BATCH,
+  NODE_BEAT_MS,
 } from "../domain/limits.ts";
 import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { ClaimedDelivery, ClaimRequest, DeliveryStore, DueLane, LaneKey } from "../storage/port.ts";
+import {
+  type ClaimedDelivery,
+  type ClaimRequest,
+  CommitInDoubt,
+  type DeliveryStore,
+  type DueLane,
+  type LaneKey,
+} from "../storage/port.ts";
 import { deliveryBytes } from "./accept.ts";
 import type { DueClock } from "./due-clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { LaneOwners } from "./lane-owners.ts";
 import type { Lane } from "./lanes/lane.ts";
+import type { NodeIdentity } from "./node-identity.ts";
 import type { Routing } from "./routing.ts";
 
 type Wanted = ClaimRequest["lanes"][number];
@@ -28,7 +39,8 @@ export class Claimer {
   readonly #routing: Pick<Routing, "findById">;
   readonly #dispatcher: Dispatcher;
   readonly #due: DueClock;
-  readonly #leaseId: string;
+  readonly #node: NodeIdentity;
+  readonly #owners: LaneOwners | null;
   #wake: (() => void) | null = null;
   #hungry = false;
   /** Until then older deliveries may be hidden behind the leases of a process that is gone. */
@@ -42,14 +54,19 @@ export class Claimer {
     routing: Pick<Routing, "findById">;
     dispatcher: Dispatcher;
     due: DueClock;
-    leaseId: string;
+    node: NodeIdentity;
+    /** Null: this process serves every lane. */
+    owners: LaneOwners | null;
   }) {
     this.#store = options.store;
     this.#runtime = options.runtime;
     this.#routing = options.routing;
     this.#dispatcher = options.dispatcher;
     this.#due = options.due;
-    this.#leaseId = options.leaseId;
+    this.#node = options.node;
+    this.#owners = options.owners;
+    // Among many nodes the store holds FIFO lanes to their order, whatever is leased to whom.
+    this.#tookOver = options.owners !== null;
   }
 
   /** Looks again soon: a lane runs low, or something has just come due. */
@@ -61,7 +78,7 @@ export class Claimer {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#hungry = false;
-      await this.runOnce(signal);
+      if (this.#node.active) await this.runOnce(signal);
       await this.#rest(signal);
     }
   }
@@ -95,11 +112,13 @@ export class Claimer {
 
   /** Frees what processes that are gone had leased. Runs beside the claiming, a page at a time. */
   async takeOver(signal: AbortSignal): Promise<number> {
+    // Among many nodes only once it is one of those that live.
+    while (!this.#node.active && !signal.aborted) await this.#runtime.timers.sleep(NODE_BEAT_MS, signal);
     let released = 0;
     let after: DeliveryKey | null = null;
     do {
       const page: Awaited<ReturnType<DeliveryStore["releaseLeases"]>> = await this.#store.releaseLeases({
-        notHeldBy: this.#leaseId,
+        notHeldBy: this.#node.leaseId,
         now: 0,
         after,
         limit: LEASE_RELEASE_BATCH,
@@ -154,18 +173,24 @@ export class Claimer {
     if (lanes.length === 0) return 0;
     const pinned = lanes.flatMap(({ endpointId }) => this.#dispatcher.scheduler.find(endpointId) ?? []);
     for (const lane of pinned) lane.claiming += 1;
+    const { leaseId } = this.#node;
     try {
       const claimed = await this.#store.claimDue({
-        leaseId: this.#leaseId,
+        leaseId,
         now: this.#due.now(),
         lanes,
         limit: CLAIM_BATCH_MAX,
         bytesMax,
       });
-      for (const item of claimed) this.#queue(item);
+      // Of a lease that was lost meanwhile: they are released with it.
+      if (!this.#node.active || this.#node.leaseId !== leaseId) return 0;
+      for (const item of claimed) this.#queue(item, leaseId);
       // Cut by its own bound rather than by what is there: go on at once.
       if (claimed.length >= CLAIM_BATCH_MAX) this.#hungry = true;
       return claimed.length;
+    } catch (error) {
+      if (error instanceof CommitInDoubt) this.#node.doubt(leaseId);
+      throw error;
     } finally {
       for (const lane of pinned) lane.claiming -= 1;
     }
@@ -176,9 +201,9 @@ export class Claimer {
     return lane ? this.#limitOf(lane) : 0;
   }
 
-  #queue({ delivery, eventType, payload }: ClaimedDelivery): void {
+  #queue({ delivery, eventType, payload }: ClaimedDelivery, leaseId: string): void {
     const lane = this.#dispatcher.scheduler.find(delivery.endpointId);
-    const item = { delivery, eventType, payload, bytes: deliveryBytes(payload), committedAt: null };
+    const item = { delivery, leaseId, eventType, payload, bytes: deliveryBytes(payload), committedAt: null };
     // Forgotten or disabled while the claim was under way.
     if (!lane) return this.#dispatcher.handBack(null, [item], "due");
     if (lane.endpoint.disabled) return this.#dispatcher.handBack(lane, [item], "paused");
@@ -192,6 +217,7 @@ export class Claimer {
     const endpoint = routed?.endpoints.find(({ id }) => id === endpointId);
     // Deleted: maintenance ends what it was owed.
     if (!routed || !endpoint) return null;
+    if (this.#owners !== null && !this.#owners.serves(routed.application, endpoint)) return null;
     return this.#dispatcher.scheduler.laneOf(routed.application, endpoint);
   }
 
@@ -201,11 +227,16 @@ export class Claimer {
     return this.#dispatcher.scheduler.roomOf(lane);
   }
 
+  #intervalMs(): number {
+    if (this.#owners === null) return CLAIM_INTERVAL_MS;
+    return Math.round(CLAIM_INTERVAL_MS * (1 + CLAIM_JITTER * (2 * this.#runtime.random.unit() - 1)));
+  }
+
   async #rest(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     this.#wake = () => woken.abort();
     if (!this.#hungry) {
-      await this.#runtime.timers.sleep(CLAIM_INTERVAL_MS, AbortSignal.any([signal, woken.signal]));
+      await this.#runtime.timers.sleep(this.#intervalMs(), AbortSignal.any([signal, woken.signal]));
     }
     this.#wake = null;
     // However often it is woken, looking takes at most half of the store's time.

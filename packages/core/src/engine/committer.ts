@@ -4,6 +4,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import {
   type AcceptedMessage,
   type AcceptResult,
+  CommitInDoubt,
   type CommitResult,
   type DeliveryStore,
   type SettledDelivery,
@@ -25,7 +26,7 @@ interface WaitingAccept {
 interface WaitingSettle {
   readonly settled: SettledDelivery;
   /** False: the lease was lost, only the attempt was recorded. */
-  readonly done: (kept: boolean) => void;
+  done: (kept: boolean) => void;
 }
 
 /**
@@ -37,20 +38,30 @@ export class Committer {
   readonly #store: DeliveryStore;
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
+  readonly #onDoubt: (leaseId: string) => void;
   #accepts: WaitingAccept[] = [];
   #acceptedWeight = 0;
   /** Fewer after an error that is not the store's state, to find the operation that causes it. */
   #batchMax = COMMIT_BATCH_MAX;
   #closed = false;
   #settles: WaitingSettle[] = [];
+  /** Those of the commit under way. */
+  #writing: readonly WaitingSettle[] = [];
   #state: "idle" | "scheduled" | "writing" = "idle";
   #idleWaiters: (() => void)[] = [];
   #lastError: Error | null = null;
 
-  constructor(options: { store: DeliveryStore; runtime: Runtime; observer: EngineObserver }) {
+  constructor(options: {
+    store: DeliveryStore;
+    runtime: Runtime;
+    observer: EngineObserver;
+    /** Deliveries may have been stored as leased under this id, and no lane will get them. */
+    onDoubt: (leaseId: string) => void;
+  }) {
     this.#store = options.store;
     this.#runtime = options.runtime;
     this.#observer = options.observer;
+    this.#onDoubt = options.onDoubt;
   }
 
   /** Rows that wait for a commit. */
@@ -86,6 +97,19 @@ export class Committer {
     this.#schedule();
   }
 
+  /** Resolves when every attempt settled before this call is on disk. */
+  async settlesWritten(): Promise<void> {
+    const last = this.#settles.at(-1) ?? this.#writing.at(-1);
+    if (last === undefined) return;
+    await new Promise<void>((resolve) => {
+      const { done } = last;
+      last.done = (kept) => {
+        done(kept);
+        resolve();
+      };
+    });
+  }
+
   /** Resolves when nothing waits any more, or the signal aborts. */
   async idle(signal: AbortSignal): Promise<void> {
     if (this.#state === "idle" || signal.aborted) return;
@@ -117,6 +141,7 @@ export class Committer {
 
   async #writeOne(): Promise<void> {
     const settles = this.#settles.splice(0, this.#batchMax);
+    this.#writing = settles;
     const accepts = this.#takeAccepts(this.#batchMax);
     const startedAt = this.#runtime.clock.monotonic();
     let result: CommitResult;
@@ -136,11 +161,14 @@ export class Committer {
     this.#observer.committed({ operations: result.accepted.length + result.settled.length, durationMs });
   }
 
-  /** Nothing was written: refuses what was not promised yet, keeps what has happened. */
+  /** Nothing was written, as far as is known: refuses what was not promised yet, keeps what has happened. */
   async #failed(accepts: WaitingAccept[], settles: WaitingSettle[], error: unknown): Promise<void> {
     this.#lastError = error instanceof Error ? error : new Error(String(error));
+    const inDoubt = error instanceof CommitInDoubt;
     for (const { reject } of accepts) {
-      reject(new PosthasteError("unavailable", undefined, { cause: error, retryAfterS: 1 }));
+      reject(
+        new PosthasteError("unavailable", inDoubt ? IN_DOUBT : undefined, { cause: error, retryAfterS: 1 }),
+      );
     }
     const passing = error instanceof StoreUnavailable;
     const poison = !passing && accepts.length === 0 && settles.length === 1 ? settles.pop() : undefined;
@@ -155,6 +183,8 @@ export class Committer {
     }
     if (!passing) this.#batchMax = Math.max(1, Math.floor(this.#batchMax / 2));
     this.#settles = [...settles, ...this.#settles];
+    this.#writing = [];
+    if (inDoubt) for (const leaseId of leasesOf(accepts)) this.#onDoubt(leaseId);
     // The sleep is never cut short: a store that fails at once must not spin this loop.
     await this.#runtime.timers.sleep(RETRY_PAUSE_MS, new AbortController().signal);
   }
@@ -178,10 +208,21 @@ export class Committer {
       resolve(result.accepted.slice(at, at + messages.length));
       at += messages.length;
     }
+    this.#writing = [];
     for (const [index, { done }] of settles.entries()) {
       const kept = result.settled[index] ?? false;
       if (!kept) this.#observer.leaseLost();
       done(kept);
     }
   }
+}
+
+const IN_DOUBT =
+  "It is not known whether the event was stored: the database went away meanwhile. Send it again with the same Idempotency-Key, or it may be delivered twice.";
+
+function leasesOf(accepts: readonly WaitingAccept[]): Set<string> {
+  const leased = accepts.flatMap(({ messages }) =>
+    messages.filter(({ deliveries }) => deliveries.some((delivery) => delivery.leased)),
+  );
+  return new Set(leased.map(({ leaseId }) => leaseId));
 }

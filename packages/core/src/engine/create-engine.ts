@@ -5,9 +5,11 @@ import { DRAIN_TIMEOUT_MS, LEASE_RELEASE_BATCH } from "../domain/limits.ts";
 import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Store } from "../storage/port.ts";
+import { type NodeRole, type Store, StoreUnavailable } from "../storage/port.ts";
 import { Acceptor } from "./accept.ts";
+import { Applications } from "./applications.ts";
 import { Claimer } from "./claimer.ts";
+import { ClusterMember } from "./cluster-member.ts";
 import { Committer } from "./committer.ts";
 import { DueClock } from "./due-clock.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -20,8 +22,10 @@ import type {
   ResendRequest,
   RoutedApplication,
 } from "./engine.ts";
+import { LaneOwners } from "./lane-owners.ts";
 import { Resumer } from "./maintenance/resumer.ts";
 import { runRetention } from "./maintenance/retention.ts";
+import { type NodeIdentity, soleNode } from "./node-identity.ts";
 import { ReadableApplications } from "./readable-applications.ts";
 import { Routing } from "./routing.ts";
 
@@ -30,6 +34,8 @@ export interface EngineOptions {
   readonly egress: Egress;
   readonly runtime: Runtime;
   readonly observer: EngineObserver;
+  /** What this node does; default all. Anything else needs a store with a cluster. */
+  readonly role?: NodeRole | undefined;
   /** Waits between attempts, for endpoints without their own; default RETRY_SCHEDULE_MS. */
   readonly retryScheduleMs?: readonly number[] | undefined;
   /** How long `stop` waits for what is in flight; default DRAIN_TIMEOUT_MS. */
@@ -38,31 +44,44 @@ export interface EngineOptions {
 
 /** Assembles the engine. Nothing runs before `start`. */
 export function createEngine(options: EngineOptions): Engine {
+  if (options.store.cluster === null && (options.role ?? "all") !== "all") {
+    throw new Error("a role needs a store that several nodes share");
+  }
   return new DeliveryEngine(options);
 }
 
 class DeliveryEngine implements Engine {
   readonly #store: Store;
   readonly #runtime: Runtime;
-  readonly #leaseId: string;
+  readonly #role: NodeRole;
   readonly #routing: Routing;
   readonly #committer: Committer;
   readonly #dispatcher: Dispatcher;
+  readonly #resumer: Resumer;
+  readonly #applications: Applications;
+  /** Null on a store that one process uses. */
+  readonly #member: ClusterMember | null;
+  readonly #node: NodeIdentity;
   readonly #acceptor: Acceptor;
   readonly #claimer: Claimer;
-  readonly #resumer: Resumer;
   readonly #drainTimeoutMs: number;
   readonly #stopping = new AbortController();
   #loops: Promise<unknown>[] = [];
 
-  constructor({ store, egress, runtime, observer, retryScheduleMs, drainTimeoutMs }: EngineOptions) {
+  constructor(options: EngineOptions) {
+    const { store, egress, runtime, observer, retryScheduleMs, role = "all" } = options;
     this.#store = store;
     this.#runtime = runtime;
-    this.#drainTimeoutMs = drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
-    const leaseId = runtime.ids.next(ID_PREFIX.lease);
-    this.#leaseId = leaseId;
+    this.#role = role;
+    this.#drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
+    const owners = store.cluster === null ? null : new LaneOwners();
     const routing = new Routing(store);
-    const committer = new Committer({ store: store.deliveries, runtime, observer });
+    const committer = new Committer({
+      store: store.deliveries,
+      runtime,
+      observer,
+      onDoubt: (leaseId) => this.#node.doubt(leaseId),
+    });
     const due = new DueClock(runtime);
     const dispatcher = new Dispatcher({
       due,
@@ -70,34 +89,52 @@ class DeliveryEngine implements Engine {
       egress,
       runtime,
       observer,
-      leaseId,
       scheduleMs: retryScheduleMs,
       onEndpointChanged: (endpoint) => routing.patch(endpoint),
-      onEndpointDisabled: (appId) => this.#inBackground(this.applicationChanged(appId)),
+      onEndpointDisabled: (endpoint, reason) =>
+        this.#inBackground(this.#applications.disabled(endpoint, reason)),
       onHungry: () => this.#claimer.wakeUp(),
     });
     this.#routing = routing;
     this.#committer = committer;
     this.#dispatcher = dispatcher;
-    this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, leaseId });
+    const onReleased = (): void => this.#claimer.wakeUp();
     const readable = new ReadableApplications({ routing, runtime });
+    this.#resumer = new Resumer({
+      store: store.deliveries,
+      runtime,
+      routing: readable,
+      onResumed: onReleased,
+    });
+    const resumer = this.#resumer;
+    this.#applications = new Applications({ routing, dispatcher, resumer, owners, observer, runtime });
+    this.#member =
+      owners &&
+      new ClusterMember({
+        ...options,
+        role,
+        owners,
+        committer,
+        dispatcher,
+        applications: this.#applications,
+        onReleased,
+      });
+    this.#node = this.#member?.node ?? soleNode(runtime.ids.next(ID_PREFIX.lease));
+    const node = this.#node;
+    this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, node, owners });
     this.#claimer = new Claimer({
       store: store.deliveries,
       runtime,
       routing: readable,
       dispatcher,
       due,
-      leaseId,
-    });
-    this.#resumer = new Resumer({
-      store: store.deliveries,
-      runtime,
-      routing: readable,
-      onResumed: () => this.#claimer.wakeUp(),
+      node,
+      owners,
     });
   }
 
   accept(request: AcceptRequest): Promise<AcceptOutcome[]> {
+    if (this.#role === "worker") return Promise.reject(new PosthasteError("unavailable", ONLY_SENDS));
     return this.#acceptor.accept(request);
   }
 
@@ -106,8 +143,11 @@ class DeliveryEngine implements Engine {
     const endpoint = routed?.endpoints.find(({ id }) => id === key.endpointId);
     if (!routed || !endpoint) throw new PosthasteError("not_found");
     if (endpoint.disabled) throw new PosthasteError("endpoint_disabled");
-    // Nothing new of a FIFO endpoint may be leased past it, or it would never be its turn.
-    const lane = endpoint.fifo ? this.#dispatcher.scheduler.laneOf(routed.application, endpoint) : null;
+    // Nothing new of a FIFO endpoint may be leased past it, or it would never be its turn. Among many nodes none is.
+    const lane =
+      endpoint.fifo && this.#member === null
+        ? this.#dispatcher.scheduler.laneOf(routed.application, endpoint)
+        : null;
     lane?.spill();
     try {
       await this.#store.deliveries.resend({ ...key, now: AT_ONCE, idempotency });
@@ -118,38 +158,19 @@ class DeliveryEngine implements Engine {
   }
 
   async findApplication(query: { environmentId: string; ref: string }): Promise<RoutedApplication | null> {
+    // Other nodes may have changed it, and this one would not know.
+    if (this.#member?.changes.stale === true) return this.#routing.read(query);
     return this.#routing.peek(query.environmentId, query.ref) ?? this.#routing.find(query);
   }
 
-  async applicationChanged(appId: string): Promise<void> {
-    const before = this.#routing.peekById(appId);
-    const routed = await this.#routing.refresh(appId);
-    const { scheduler } = this.#dispatcher;
-    const alive = new Set(routed?.endpoints.map(({ id }) => id));
-    const gone = [...scheduler.lanes()].filter(
-      (lane) => lane.appId === appId && !alive.has(lane.endpoint.id),
-    );
-    for (const lane of gone) this.#dispatcher.handBack(null, scheduler.remove(lane), "due");
-    if (!routed) return;
-    const wasDisabled = new Set(before?.endpoints.flatMap(({ id, disabled }) => (disabled ? [id] : [])));
-    const enabled = routed.endpoints.filter(({ id, disabled }) => !disabled && wasDisabled.has(id));
-    // What waits paused comes before anything new: until it is due again, new deliveries go behind it.
-    const opening = enabled.map((endpoint) => scheduler.laneOf(routed.application, endpoint));
-    for (const lane of opening) lane.spill();
-    try {
-      for (const endpoint of routed.endpoints) {
-        const lane = scheduler.find(endpoint.id);
-        const evicted = scheduler.update(routed.application, [endpoint]);
-        if (lane) this.#dispatcher.handBack(lane, evicted, "paused");
-      }
-      for (const endpoint of enabled) await this.#resumer.resume(endpoint);
-    } finally {
-      for (const lane of opening) lane.spilling -= 1;
-    }
+  applicationChanged(appId: string): Promise<void> {
+    return this.#applications.changed(appId);
   }
 
   async health(): Promise<Health> {
     if (this.#stopping.signal.aborted) return { ok: false, reason: "shutting down" };
+    const node = this.#member?.node.health();
+    if (node?.ok === false) return node;
     const store = await this.#store.health();
     const failed = this.#committer.lastError;
     // Without anything that waits, an old error says nothing: only the next commit could clear it.
@@ -167,18 +188,22 @@ class DeliveryEngine implements Engine {
       commitQueue: this.#committer.queued,
       lanes,
       brokenLanes,
+      cluster: this.#member && { nodes: this.#member.node.living, beatAgeMs: this.#member.node.beatAgeMs },
     };
   }
 
   async start(): Promise<void> {
     const { signal } = this.#stopping;
-    this.#loops = [
-      this.#supervise("takeover", () => this.#claimer.takeOver(signal)),
-      this.#supervise("claim", () => this.#claimer.run(signal)),
-      this.#supervise("resume", () => this.#resumer.run(signal)),
-      this.#supervise("store", () => this.#watchStore(signal)),
-      runRetention({ store: this.#store, runtime: this.#runtime }, signal),
-    ];
+    this.#member?.start();
+    this.#loops = [this.#supervise("store", () => this.#watchStore(signal))];
+    if (this.#role !== "api") {
+      this.#loops.push(
+        this.#supervise("takeover", () => this.#claimer.takeOver(signal)),
+        this.#supervise("claim", () => this.#claimer.run(signal)),
+        this.#supervise("resume", () => this.#resumer.run(signal)),
+        runRetention({ store: this.#store, runtime: this.#runtime }, signal),
+      );
+    }
     await Promise.resolve();
   }
 
@@ -187,6 +212,8 @@ class DeliveryEngine implements Engine {
     this.#acceptor.close();
     this.#stopping.abort();
     this.#dispatcher.scheduler.stop();
+    // Others send it while this node still waits for what is in flight.
+    if (this.#member !== null) this.#dispatcher.handBackAll();
     const drained = new AbortController();
     const cancel = this.#runtime.timers.after(this.#drainTimeoutMs, () => drained.abort());
     await this.#dispatcher.idle(drained.signal);
@@ -199,25 +226,25 @@ class DeliveryEngine implements Engine {
     await this.#committer.idle(flushed.signal);
     cancelFlush();
     this.#committer.close();
-    await this.#releaseOwnLeases();
+    try {
+      await (this.#member === null ? this.#releaseLeases() : this.#member.leave());
+    } catch (error) {
+      // Best effort: they are taken over by the other nodes, or by whoever starts next.
+      this.#runtime.log.warn({ error }, "leases were not released; others take them over");
+    }
   }
 
-  /** Best effort: what is not released now is taken over by whoever starts next. */
-  async #releaseOwnLeases(): Promise<void> {
+  async #releaseLeases(): Promise<void> {
     let after: DeliveryKey | null = null;
-    try {
-      do {
-        const page: { cursor: DeliveryKey | null } = await this.#store.deliveries.releaseLeases({
-          heldBy: this.#leaseId,
-          now: AT_ONCE,
-          after,
-          limit: LEASE_RELEASE_BATCH,
-        });
-        after = page.cursor;
-      } while (after !== null);
-    } catch (error) {
-      this.#runtime.log.warn({ error }, "leases were not released; the next start takes them over");
-    }
+    do {
+      const page: { cursor: DeliveryKey | null } = await this.#store.deliveries.releaseLeases({
+        heldBy: this.#node.leaseId,
+        now: AT_ONCE,
+        after,
+        limit: LEASE_RELEASE_BATCH,
+      });
+      after = page.cursor;
+    } while (after !== null);
   }
 
   /** A store that could not write tries again when it is asked how it is, so it is asked. */
@@ -236,7 +263,11 @@ class DeliveryEngine implements Engine {
         await run();
         return;
       } catch (error) {
-        this.#runtime.log.error({ error, loop: name }, "loop failed; it starts again");
+        // That the database is away is told once, by the beats.
+        const told = this.#member !== null && error instanceof StoreUnavailable;
+        const fields = { error, loop: name };
+        if (told) this.#runtime.log.debug(fields, LOOP_FAILED);
+        else this.#runtime.log.error(fields, LOOP_FAILED);
         await this.#runtime.timers.sleep(LOOP_RESTART_PAUSE_MS, signal);
       }
     }
@@ -247,6 +278,8 @@ class DeliveryEngine implements Engine {
   }
 }
 
+const LOOP_FAILED = "loop failed; it starts again";
+const ONLY_SENDS = "This node only sends. Send requests to a node with the role api or all.";
 const LOOP_RESTART_PAUSE_MS = 500;
 const STORE_WATCH_INTERVAL_MS = 1_000;
 /** Due since ever: a clock that is set back must not put it off. */

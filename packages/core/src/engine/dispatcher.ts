@@ -1,7 +1,7 @@
 import { PosthasteError } from "../domain/errors.ts";
 import { ID_PREFIX } from "../domain/ids.ts";
 import { LANE_BROKEN_QUEUE_MAX, RETRY_SCHEDULE_MS } from "../domain/limits.ts";
-import type { Endpoint } from "../domain/endpoint.ts";
+import type { DisabledReason, Endpoint } from "../domain/endpoint.ts";
 import type { Settlement } from "../domain/delivery-state.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -24,11 +24,10 @@ export class Dispatcher {
   readonly #egress: Egress;
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
-  readonly #leaseId: string;
   readonly #due: DueClock;
   readonly #scheduleMs: readonly number[];
   readonly #onEndpointChanged: (endpoint: Endpoint) => void;
-  readonly #onEndpointDisabled: (appId: string) => void;
+  readonly #onEndpointDisabled: (endpoint: Endpoint, reason: DisabledReason) => void;
   readonly #abort = new AbortController();
   #idleWaiters: (() => void)[] = [];
 
@@ -37,20 +36,18 @@ export class Dispatcher {
     egress: Egress;
     runtime: Runtime;
     observer: EngineObserver;
-    leaseId: string;
     due: DueClock;
     scheduleMs: readonly number[] | undefined;
     /** An attempt began or ended a run of failures, or disabled the endpoint; told ahead of the commit. */
     onEndpointChanged: (endpoint: Endpoint) => void;
-    /** An attempt disabled an endpoint of this application, and that is stored. */
-    onEndpointDisabled: (appId: string) => void;
+    /** An attempt was to disable the endpoint, and what came of that is stored. */
+    onEndpointDisabled: (endpoint: Endpoint, reason: DisabledReason) => void;
     onHungry: () => void;
   }) {
     this.#committer = options.committer;
     this.#egress = options.egress;
     this.#runtime = options.runtime;
     this.#observer = options.observer;
-    this.#leaseId = options.leaseId;
     this.#due = options.due;
     this.#scheduleMs = options.scheduleMs ?? RETRY_SCHEDULE_MS;
     this.#onEndpointChanged = options.onEndpointChanged;
@@ -78,14 +75,19 @@ export class Dispatcher {
 
   /** Gives leased deliveries back to the store, due at once, or paused for a disabled endpoint. */
   handBack(lane: Lane | null, items: readonly QueuedDelivery[], kind: "due" | "paused"): void {
-    for (const { delivery } of items) {
+    for (const { delivery, leaseId } of items) {
       const { attempts } = delivery;
       const next: NextState =
         kind === "due" ? { kind: "retry", at: AT_ONCE, attempts } : { kind: "paused", attempts };
-      const settled = { delivery, leaseId: this.#leaseId, attempt: null, next, endpoint: null };
+      const settled = { delivery, leaseId, attempt: null, next, endpoint: null };
       if (lane === null || kind === "paused") this.#committer.settle(settled, () => {});
       else this.#settleSpilled(lane, settled);
     }
+  }
+
+  /** Everything that is queued and not begun. */
+  handBackAll(): void {
+    for (const lane of this.scheduler.lanes()) this.handBack(null, this.scheduler.evict(lane), "due");
   }
 
   async #run(lane: Lane, item: QueuedDelivery, slot: SlotKind): Promise<void> {
@@ -131,13 +133,13 @@ export class Dispatcher {
 
   #record(lane: Lane, item: QueuedDelivery, { attempt, settlement }: AttemptResult): void {
     // An answer of an address that was changed meanwhile says nothing about the new one.
-    const change = attempt.url === lane.endpoint.url ? this.#endpointChange(settlement) : null;
+    const change = attempt.url === lane.endpoint.url ? this.#endpointChange(lane.endpoint, settlement) : null;
     if (change !== null) this.#apply(lane, change);
     const pending = settlement.state === "pending";
     const paused = pending && lane.endpoint.disabled;
     const settled: SettledDelivery = {
       delivery: item.delivery,
-      leaseId: this.#leaseId,
+      leaseId: item.leaseId,
       attempt: paused ? { ...attempt, deliveryState: "paused", nextAttemptAt: null } : attempt,
       next: paused ? { kind: "paused", attempts: settlement.attempts } : nextState(settlement),
       endpoint: change,
@@ -157,10 +159,7 @@ export class Dispatcher {
 
   /** A run of failures that began or ended is known to the lane alone; matching does not look at it. */
   #announce(lane: Lane, change: EndpointChange): void {
-    if (change.kind !== "disable") return;
-    this.#observer.endpointDisabled(change.reason);
-    this.#runtime.log.warn({ endpointId: lane.endpoint.id, reason: change.reason }, "endpoint disabled");
-    this.#onEndpointDisabled(lane.appId);
+    if (change.kind === "disable") this.#onEndpointDisabled(lane.endpoint, change.reason);
   }
 
   /** Until it is stored, no scan of the store may conclude that the lane has nothing there. */
@@ -172,10 +171,15 @@ export class Dispatcher {
     });
   }
 
-  #endpointChange({ endpoint }: Settlement): EndpointChange | null {
+  #endpointChange({ failingSince }: Endpoint, { endpoint: verdict }: Settlement): EndpointChange | null {
     const at = this.#runtime.clock.now();
-    if (endpoint.kind === "failing_since") return endpoint;
-    return endpoint.kind === "disable" ? { kind: "disable", reason: endpoint.reason, at } : null;
+    if (verdict.kind === "failing_since") return verdict;
+    if (verdict.kind === "unchanged") return null;
+    const { kind, reason } = verdict;
+    // Decided by the store: another node may have had a success that is not known here yet.
+    return reason === "failing" && failingSince !== null
+      ? { kind, reason, at, failingSince }
+      : { kind, reason, at };
   }
 
   /** In memory at once, so that the attempts of the next milliseconds already follow it. */
@@ -188,7 +192,7 @@ export class Dispatcher {
   }
 
   /** The payload's own retention ran out before the delivery could be made. */
-  #cancelExpired(lane: Lane, { delivery }: QueuedDelivery): void {
+  #cancelExpired(lane: Lane, { delivery, leaseId }: QueuedDelivery): void {
     const attempt = {
       ...delivery,
       id: this.#runtime.ids.next(ID_PREFIX.attempt),
@@ -203,7 +207,7 @@ export class Dispatcher {
       responseBody: "Not sent: the payload's retention period had ended.",
       detail: NO_DETAIL,
     };
-    const settled = { delivery, leaseId: this.#leaseId, attempt, next: ENDED, endpoint: null };
+    const settled = { delivery, leaseId, attempt, next: ENDED, endpoint: null };
     this.#committer.settle(settled, () => {});
   }
 

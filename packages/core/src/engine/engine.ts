@@ -61,6 +61,13 @@ export interface EngineSnapshot {
   readonly lanes: number;
   /** Lanes whose breaker is open. */
   readonly brokenLanes: number;
+  /** Null on a store that one process uses. */
+  readonly cluster: {
+    /** Nodes that live, this one included. */
+    readonly nodes: number;
+    /** Since the last beat that came through was sent; Infinity before the first. */
+    readonly beatAgeMs: number;
+  } | null;
 }
 
 /** Told of what happens, as it happens; for metrics. Must not throw. */
@@ -76,6 +83,13 @@ export interface EngineObserver {
     dispatchLatencyMs: number | null;
   }): void;
   committed(event: { operations: number; durationMs: number }): void;
+  /** The delivery of an attempt had been taken over meanwhile: only the attempt was recorded. */
   leaseLost(): void;
+  /** A beat of this node came through. */
+  beaten(): void;
+  /** The lease of this node as a whole was lost; it joins under a new one. */
+  leaseReplaced(): void;
+  /** This node gave the deliveries of a node that is gone back to everybody. */
+  tookOver(): void;
   endpointDisabled(reason: string): void;
 }

@@ -18,6 +18,8 @@ export class Routing {
   /** When each application was refreshed, by a count: a load that began before that may have read the old state. */
   readonly #refreshedAt = new Map<string, number>();
   #refreshes = 0;
+  /** The same, for all at once. */
+  #clearedAt = 0;
 
   constructor(store: Pick<Store, "applications" | "endpoints">) {
     this.#store = store;
@@ -35,10 +37,12 @@ export class Routing {
   }
 
   async find(query: { environmentId: string; ref: string }): Promise<RoutedApplication | null> {
-    return (
-      this.peek(query.environmentId, query.ref) ??
-      this.#loadOnce(refKey(query.environmentId, query.ref), () => this.#store.applications.find(query))
-    );
+    return this.peek(query.environmentId, query.ref) ?? this.read(query);
+  }
+
+  /** From the store, whatever is known. */
+  async read(query: { environmentId: string; ref: string }): Promise<RoutedApplication | null> {
+    return this.#loadOnce(refKey(query.environmentId, query.ref), () => this.#store.applications.find(query));
   }
 
   async findById(appId: string): Promise<RoutedApplication | null> {
@@ -47,9 +51,22 @@ export class Routing {
 
   /** Forgets what is known and reads it again; null when the application is gone. */
   async refresh(appId: string): Promise<RoutedApplication | null> {
-    this.#refreshedAt.set(appId, ++this.#refreshes);
-    this.#forget(appId);
+    this.forget(appId);
     return this.findById(appId);
+  }
+
+  /** It changed: the next who asks reads it again, and a load under way starts over. */
+  forget(appId: string): void {
+    this.#refreshes += 1;
+    if (this.#loading.size > 0) this.#refreshedAt.set(appId, this.#refreshes);
+    this.#forget(appId);
+  }
+
+  /** The same for every application. */
+  clear(): void {
+    this.#clearedAt = ++this.#refreshes;
+    this.#byId.clear();
+    this.#idByRef.clear();
   }
 
   /** Changes what is known of one endpoint, ahead of the store: the next match already sees it. */
@@ -80,7 +97,8 @@ export class Routing {
       const application = await findApplication();
       if (application === null) return null;
       const endpoints = await this.#store.endpoints.listAll(application.id);
-      if ((this.#refreshedAt.get(application.id) ?? 0) > begun) continue;
+      const changedAt = Math.max(this.#clearedAt, this.#refreshedAt.get(application.id) ?? 0);
+      if (changedAt > begun) continue;
       return this.#remember({ application, endpoints });
     }
   }

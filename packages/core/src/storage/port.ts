@@ -81,9 +81,9 @@ export interface DeliveryStore {
     heldBy?: string;
     notHeldBy?: string;
     now: number;
-    after: DeliveryKey | null;
+    after: LeaseCursor | null;
     limit: number;
-  }): Promise<{ released: number; cursor: DeliveryKey | null }>;
+  }): Promise<{ released: number; cursor: LeaseCursor | null }>;
   /**
    * Asks for one attempt now. A delivery that is waiting comes due at once (`hurried`); one that had ended is
    * owed once more, without retries (`created`); one that is being sent stays as it is (`sending`).
@@ -95,6 +95,11 @@ export interface DeliveryStore {
   resumePaused(request: LaneKey & { now: number; limit: number }): Promise<number>;
   /** The deliveries of a message that have not ended. */
   listDue(query: { appId: string; messageId: string }): Promise<DueRecord[]>;
+}
+
+/** Where a page of leases ended: a delivery, with its `order` where the store keeps one. */
+export interface LeaseCursor extends DeliveryKey {
+  readonly order?: number;
 }
 
 export interface CommitBatch {
@@ -155,7 +160,17 @@ export type NextState =
 
 export type EndpointChange =
   | { readonly kind: "failing_since"; readonly at: number | null }
-  | { readonly kind: "disable"; readonly reason: DisabledReason; readonly at: number };
+  | {
+      readonly kind: "disable";
+      readonly reason: DisabledReason;
+      readonly at: number;
+      /**
+       * With the reason `failing`: only if the stored run of failures began then or earlier, as a success that this
+       * process does not know of may have ended the run. What is owed to an endpoint that so stays enabled is not
+       * paused, but due at once.
+       */
+      readonly failingSince?: number | undefined;
+    };
 
 export interface LaneKey {
   readonly appId: string;
@@ -257,6 +272,11 @@ export type InsertResult<Entity> =
 
 export type UpdateResult = "updated" | "not_found" | "uid_taken";
 
+/** What a change is based on: it is refused as `stale` when the record was changed meanwhile. */
+export interface BasedOnVersion {
+  readonly basedOn?: { readonly updatedAt: number } | undefined;
+}
+
 /** What a change is based on: it is refused as `stale` when the endpoint was changed or disabled meanwhile. */
 export interface BasedOn {
   readonly basedOn?: Pick<Endpoint, "updatedAt" | "disabled"> | undefined;
@@ -289,7 +309,7 @@ export interface ApplicationStore {
   findById(id: string): Promise<Application | null>;
   list(query: { environmentId: string; page: Page }): Promise<Application[]>;
   /** Replaces the whole record. */
-  update(application: Application): Promise<UpdateResult>;
+  update(application: Application, options?: BasedOnVersion): Promise<UpdateResult | "stale">;
   /** Removes it with its endpoints at once; its deliveries are canceled, its history pruned later. */
   delete(query: { environmentId: string; id: string }): Promise<boolean>;
 }
@@ -313,7 +333,8 @@ export interface EventTypeStore {
   /** Which of these names do not exist (archived ones do). */
   findMissing(query: { environmentId: string; names: readonly string[] }): Promise<string[]>;
   list(query: { environmentId: string; page: Page; includeArchived: boolean }): Promise<EventType[]>;
-  update(eventType: EventType): Promise<UpdateResult>;
+  /** Replaces the whole record. */
+  update(eventType: EventType, options?: BasedOnVersion): Promise<UpdateResult | "stale">;
   delete(query: { environmentId: string; name: string }): Promise<boolean>;
 }
 

@@ -14,6 +14,7 @@ import type { Store } from "@posthaste/core/storage/port";
 import { createSigner } from "@posthaste/receiver/node";
 import type { FastifyInstance } from "fastify";
 import { buildApp } from "../app.ts";
+import type { Ground } from "../route.ts";
 import { routes } from "../routes/index.ts";
 import { compile } from "../validation.ts";
 
@@ -99,6 +100,8 @@ export interface TestServer {
   message(appId: string, fields?: object): Promise<string>;
   /** Waits, in real time, until something holds; the clock stands still. */
   until<Value>(value: () => Promise<Value | null | undefined | false>): Promise<Value>;
+  /** The HTTP layer of one more node: the same store and engine, but for what is changed. */
+  another(changes?: Partial<Ground>): Promise<TestServer>;
   close(): Promise<void>;
 }
 
@@ -107,6 +110,9 @@ const SILENT: EngineObserver = {
   attemptEnded() {},
   committed() {},
   leaseLost() {},
+  beaten() {},
+  leaseReplaced() {},
+  tookOver() {},
   endpointDisabled() {},
 };
 
@@ -136,7 +142,7 @@ export async function startTestServer(): Promise<TestServer> {
   const engine = createEngine({ store, egress, runtime, observer: SILENT });
   const policy = parsePolicy({ allowHttp: false, allowedNetworks: [] });
   if (!policy.ok) throw new Error(policy.message);
-  const app = buildApp({
+  const ground: Ground = {
     engine,
     store,
     runtime,
@@ -147,7 +153,8 @@ export async function startTestServer(): Promise<TestServer> {
       isSensitiveHeader,
       checkSecret: (key) => void createSigner([key]),
     },
-  });
+  };
+  const app = buildApp(ground);
   await app.ready();
   await engine.start();
   const server: TestServer = {
@@ -176,6 +183,11 @@ export async function startTestServer(): Promise<TestServer> {
         await new Promise((resolve) => setImmediate(resolve));
       }
       throw new Error("it did not come to hold");
+    },
+    async another(changes = {}) {
+      const other: TestServer = { ...server, app: buildApp({ ...ground, ...changes }) };
+      await other.app.ready();
+      return { ...other, call: (method, url, options) => call(other, { method, url, ...options }) };
     },
     async close() {
       // Loops that sleep on the fake clock wake up by the signal of `stop`.

@@ -1,3 +1,4 @@
+import type { Application } from "../../domain/application.ts";
 import type { DueDelivery } from "../../domain/delivery.ts";
 import { type Endpoint, signingKeys } from "../../domain/endpoint.ts";
 import { LANE_BROKEN_QUEUE_MAX, LANE_FIFO_QUEUE_MAX, LANE_QUEUE_MAX } from "../../domain/limits.ts";
@@ -9,6 +10,8 @@ import { TokenBucket } from "./token-bucket.ts";
 /** A delivery this process holds the lease of, with what it takes to send it. */
 export interface QueuedDelivery {
   readonly delivery: DueDelivery;
+  /** What it is leased with: it is settled under this id, whatever id this process has by then. */
+  readonly leaseId: string;
   readonly eventType: string;
   /** Null: it expired before it could be sent. */
   readonly payload: string | null;
@@ -23,6 +26,7 @@ export class Lane {
   readonly appId: string;
   readonly queue = new Queue<QueuedDelivery>();
   readonly breaker = new Breaker();
+  application: Application;
   endpoint: Endpoint;
   inFlight = 0;
   /** Places taken by deliveries whose commit is under way. */
@@ -51,7 +55,8 @@ export class Lane {
   #signer: Signer | null = null;
   #signerUntil = 0;
 
-  constructor(endpoint: Endpoint, now: number) {
+  constructor(application: Application, endpoint: Endpoint, now: number) {
+    this.application = application;
     this.appId = endpoint.appId;
     this.endpoint = endpoint;
     this.usedAt = now;
@@ -65,10 +70,7 @@ export class Lane {
     const moved = endpoint.url !== this.endpoint.url;
     const enabled = this.endpoint.disabled && !endpoint.disabled;
     // From now on in order: what waits in the store comes before anything new.
-    if (endpoint.fifo && !this.endpoint.fifo) {
-      this.spilled = true;
-      this.spills += 1;
-    }
+    if (endpoint.fifo && !this.endpoint.fifo) this.passOver();
     this.endpoint = endpoint;
     this.#signer = null;
     this.#setRate(now);
@@ -100,6 +102,12 @@ export class Lane {
   spill(): void {
     this.spilled = true;
     this.spilling += 1;
+    this.spills += 1;
+  }
+
+  /** What the store holds, or will hold, for this lane comes before anything new: only a look there opens it. */
+  passOver(): void {
+    this.spilled = true;
     this.spills += 1;
   }
 

@@ -50,6 +50,7 @@ function setup(): {
         const key = { appId: lane.appId, endpointId: lane.endpoint.id, messageId };
         scheduler.enqueue(lane, {
           delivery: { ...key, attempts: 0, trigger: "scheduled", once: false, order: 0 },
+          leaseId: "node_a",
           eventType: "order.completed",
           payload: "{}",
           bytes,

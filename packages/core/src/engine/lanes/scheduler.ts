@@ -9,23 +9,12 @@ import {
   STARTS_PER_TURN_MAX,
 } from "../../domain/limits.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { type AppShare, AppShares } from "./app-shares.ts";
 import { Lane, type QueuedDelivery } from "./lane.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Queue } from "./queue.ts";
 import { type SlotKind, Slots } from "./slots.ts";
-import { TokenBucket } from "./token-bucket.ts";
-
-/** The lanes of one application that may start something, and its share. */
-interface AppShare {
-  readonly appId: string;
-  readonly readyLanes: Queue<Lane>;
-  /** How many lanes it has; without any it is forgotten. */
-  lanes: number;
-  deficitBytes: number;
-  bucket: TokenBucket | null;
-  ready: boolean;
-  waking: boolean;
-}
+import { StartGate } from "./start-gate.ts";
 
 /** Starts one attempt; `Scheduler.finished` is called with the same slot when it ended. */
 export type StartAttempt = (lane: Lane, item: QueuedDelivery, slot: SlotKind) => void;
@@ -50,12 +39,13 @@ export class Scheduler {
   /** Told when a lane runs low while the store holds more for it. */
   readonly #onHungry: () => void;
   readonly #lanes = new Map<string, Lane>();
-  readonly #shares = new Map<string, AppShare>();
+  readonly #shares = new AppShares();
   readonly #readyApps = new Queue<AppShare>();
   /** Lanes that may start but for a slot of their kind; the next that is freed wakes one. */
   readonly #parked = new Queue<Lane>();
   readonly #slots = new Slots();
   readonly #budget = new MemoryBudget();
+  readonly #gate: StartGate;
   #brokenLanes = 0;
   #forgetAt = LANES_MAX;
   #pumpScheduled = false;
@@ -65,6 +55,7 @@ export class Scheduler {
 
   constructor(options: { runtime: Runtime; startAttempt: StartAttempt; onHungry: () => void }) {
     this.#runtime = options.runtime;
+    this.#gate = new StartGate(options.runtime.clock);
     this.#startAttempt = options.startAttempt;
     this.#onHungry = options.onHungry;
   }
@@ -96,26 +87,33 @@ export class Scheduler {
     return this.#lanes.get(endpointId);
   }
 
+  hasLanes(appId: string): boolean {
+    return this.#shares.find(appId) !== undefined;
+  }
+
   /** The lane of an endpoint, made when there is none yet. */
   laneOf(application: Application, endpoint: Endpoint): Lane {
     const known = this.#lanes.get(endpoint.id);
     if (known) return known;
     if (this.#lanes.size >= this.#forgetAt) this.#forgetIdle();
-    const lane = new Lane(endpoint, this.#now());
+    const now = this.#now();
+    const lane = new Lane(application, endpoint, now);
     this.#lanes.set(endpoint.id, lane);
-    this.#shareOf(application).lanes += 1;
+    this.#shares.add(application, now);
     return lane;
   }
 
   /** Takes over changed records; what a disabled lane had queued is returned, to be paused in the store. */
   update(application: Application, endpoints: readonly Endpoint[]): QueuedDelivery[] {
-    this.#setAppRate(application);
+    const now = this.#now();
+    this.#shares.setRate(application, now);
     const evicted: QueuedDelivery[] = [];
     for (const endpoint of endpoints) {
       const lane = this.#lanes.get(endpoint.id);
       if (!lane) continue;
       const wasBroken = lane.breaker.broken;
-      lane.update(endpoint, this.#now());
+      lane.application = application;
+      lane.update(endpoint, now);
       this.#countBroken(wasBroken, lane);
       if (endpoint.disabled) evicted.push(...this.evict(lane));
       else this.#wake(lane);
@@ -134,6 +132,18 @@ export class Scheduler {
   /** Takes all but the first `keep` (default none) out of a lane's queue. */
   evict(lane: Lane, keep = 0): QueuedDelivery[] {
     return this.#budget.evict(lane, keep);
+  }
+
+  /** Forgets everything that is queued, unsent: it is in the store, and belongs to others. Starts nothing more. */
+  drop(): void {
+    this.#gate.close();
+    for (const lane of this.#lanes.values()) if (this.evict(lane).length > 0) lane.passOver();
+  }
+
+  /** Attempts may start until then; see StartGate. */
+  startUntil(until: { monotonic: number; wall: number }): void {
+    this.#gate.openUntil(until);
+    this.#schedulePump();
   }
 
   /** How many deliveries may be claimed for a lane now. */
@@ -216,7 +226,7 @@ export class Scheduler {
     if (waitMs === Number.POSITIVE_INFINITY) return;
     if (waitMs > 0) return this.#wakeLater(lane, waitMs);
     lane.ready = true;
-    const share = this.#shares.get(lane.appId);
+    const share = this.#shares.find(lane.appId);
     if (!share) return;
     share.readyLanes.push(lane);
     this.#wakeApp(share);
@@ -247,6 +257,8 @@ export class Scheduler {
   }
 
   #pump(): void {
+    // Whoever opens the gate pumps again.
+    if (!this.#gate.isOpen) return;
     let starts = STARTS_PER_TURN_MAX;
     this.#unpaid = false;
     let turns = this.#readyApps.size;
@@ -272,7 +284,7 @@ export class Scheduler {
       const lane = share.readyLanes.peek();
       const now = this.#now();
       // It stays at the head while its application has to wait, so that lanes keep their turns.
-      if (!lane || this.#appMustWait(share, now)) break;
+      if (!lane || !this.#gate.isOpen || this.#appMustWait(share, now)) break;
       const item = lane.queue.peek();
       if (item === undefined || lane.waitMs(now) > 0) {
         share.readyLanes.shift();
@@ -327,31 +339,6 @@ export class Scheduler {
     return true;
   }
 
-  #shareOf(application: Application): AppShare {
-    const known = this.#shares.get(application.id);
-    if (known) return known;
-    const share: AppShare = {
-      appId: application.id,
-      readyLanes: new Queue(),
-      lanes: 0,
-      deficitBytes: 0,
-      bucket: null,
-      ready: false,
-      waking: false,
-    };
-    this.#shares.set(application.id, share);
-    this.#setAppRate(application);
-    return share;
-  }
-
-  #setAppRate({ id, throttleRate }: Application): void {
-    const share = this.#shares.get(id);
-    if (!share) return;
-    if (throttleRate === null) share.bucket = null;
-    else if (share.bucket === null) share.bucket = new TokenBucket(throttleRate, this.#now());
-    else share.bucket.setRate(throttleRate);
-  }
-
   /** Drops lanes without work whose last attempt is long ago; looks again only when many more have come. */
   #forgetIdle(): void {
     const before = this.#now() - LANE_MEMORY_MS;
@@ -365,10 +352,7 @@ export class Scheduler {
     lane.cancelWake?.();
     if (lane.breaker.broken) this.#brokenLanes -= 1;
     this.#lanes.delete(lane.endpoint.id);
-    const share = this.#shares.get(lane.appId);
-    if (!share) return;
-    share.lanes -= 1;
-    if (share.lanes === 0) this.#shares.delete(lane.appId);
+    this.#shares.remove(lane.appId);
   }
 
   #now(): number {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Application } from "../../domain/application.ts";
 import type { Endpoint } from "../../domain/endpoint.ts";
 import type { Message } from "../../domain/message.ts";
-import type { Egress, EgressOutcome, EgressRequest } from "../../egress/egress.ts";
+import type { Egress } from "../../egress/egress.ts";
 import { type FakeRuntime, fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
 import { openSqliteStore } from "../../storage/sqlite/open.ts";
 import type { AttemptWithMessage, DeliveryStore, Store } from "../../storage/port.ts";
@@ -12,16 +12,9 @@ import { newEndpoint, START_MS } from "./new-endpoint.ts";
 import { createEngine } from "../create-engine.ts";
 import type { AcceptOutcome, Engine, NewMessage } from "../engine.ts";
 
+import { type Answer, NEW_MESSAGE, outcomeOf, type Post, SILENT } from "./receiver.ts";
+
 export { SECRET, START_MS } from "./new-endpoint.ts";
-
-/** What a scripted receiver answers: a status code, no answer, or an answer that comes when it is told to. */
-export type Answer = number | "timeout" | Promise<number> | { status: number; headers: [string, string][] };
-
-/** A post that left, as the receiver would have seen it. */
-export interface Post extends EgressRequest {
-  readonly at: number;
-  readonly messageId: string;
-}
 
 /** A real store and a real engine on a clock that the test moves; only the receiver is scripted. */
 export interface Harness {
@@ -193,15 +186,6 @@ async function startHarness(parts: {
   return harness;
 }
 
-const NEW_MESSAGE: NewMessage = {
-  eventType: "order.completed",
-  eventId: null,
-  channels: null,
-  tags: null,
-  payload: '{"type":"order.completed"}',
-  payloadExpiresAt: null,
-};
-
 /** The same store but for its deliveries. */
 function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
   return {
@@ -228,35 +212,4 @@ function untilDead(deliveries: DeliveryStore, isDead: () => boolean): DeliverySt
         isDead() ? new Promise<never>(() => {}) : Reflect.apply(operation, target, args);
     },
   });
-}
-
-const SILENT = {
-  messagesAccepted() {},
-  attemptEnded() {},
-  committed() {},
-  leaseLost() {},
-  endpointDisabled() {},
-};
-
-async function outcomeOf(answer: Answer, signal: AbortSignal | undefined): Promise<EgressOutcome> {
-  const timings = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: 1, totalMs: 1, reused: true };
-  const failure = (errorClass: "timeout" | "interrupted"): EgressOutcome => ({
-    kind: "failure",
-    errorClass,
-    message: `It ended as ${errorClass}.`,
-    detail: "",
-    timings,
-  });
-  if (answer === "timeout") return failure("timeout");
-  if (answer instanceof Promise) {
-    const aborted = new Promise<"aborted">((resolve) =>
-      signal?.addEventListener("abort", () => resolve("aborted"), { once: true }),
-    );
-    const first = await Promise.race([answer, aborted]);
-    if (first === "aborted") return failure("interrupted");
-    return outcomeOf(first, signal);
-  }
-  const { status, headers } = typeof answer === "number" ? { status: answer, headers: [] } : answer;
-  const body = Buffer.from(`answered ${status}`);
-  return { kind: "response", statusCode: status, headers, body, truncated: false, timings };
 }

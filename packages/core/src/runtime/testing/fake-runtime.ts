@@ -1,5 +1,5 @@
 import { ksuidIds } from "../ksuid-ids.ts";
-import type { CancelTimer, Log, Runtime } from "../runtime.ts";
+import type { CancelTimer, Ids, Log, Runtime } from "../runtime.ts";
 
 interface FakeTimer {
   readonly at: number;
@@ -11,6 +11,8 @@ interface FakeTimer {
 export interface FakeRuntime extends Runtime {
   /** Moves both clocks forward, firing every timer on the way at its own time, in order. */
   advance(ms: number): Promise<void>;
+  /** Moves both clocks and fires nothing: a process that was paused finds all its timers late when it goes on. */
+  jump(ms: number): void;
   /** Steps the wall clock only, as an operator or NTP would. */
   stepWallClock(ms: number): void;
   /** How many timers wait: a test that ends with some has a leak. */
@@ -19,7 +21,18 @@ export interface FakeRuntime extends Runtime {
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export function fakeRuntime({ startMs = 1_790_000_000_000, seed = 1, log = silent } = {}): FakeRuntime {
+export function fakeRuntime({
+  startMs = 1_790_000_000_000,
+  seed = 1,
+  log = silent,
+  ids,
+}: {
+  startMs?: number;
+  seed?: number;
+  log?: Log;
+  /** Several processes of one test: ids that sort by the order they were made in, whoever made them. */
+  ids?: Ids;
+} = {}): FakeRuntime {
   let monotonicMs = 0;
   let wallMs = startMs;
   let order = 0;
@@ -39,7 +52,7 @@ export function fakeRuntime({ startMs = 1_790_000_000_000, seed = 1, log = silen
     clock,
     random,
     log,
-    ids: ksuidIds(clock, random),
+    ids: ids ?? ksuidIds(clock, random),
     timers: {
       after,
       soon: (fn) => void setImmediate(fn),
@@ -57,14 +70,19 @@ export function fakeRuntime({ startMs = 1_790_000_000_000, seed = 1, log = silen
         const next = [...timers].toSorted((a, b) => a.at - b.at || a.order - b.order)[0];
         if (!next || next.at > end) break;
         timers.delete(next);
-        wallMs += next.at - monotonicMs;
-        monotonicMs = next.at;
+        const late = Math.max(next.at, monotonicMs);
+        wallMs += late - monotonicMs;
+        monotonicMs = late;
         next.fn();
         await settle();
       }
       wallMs += end - monotonicMs;
       monotonicMs = end;
       await settle();
+    },
+    jump(ms) {
+      wallMs += ms;
+      monotonicMs += ms;
     },
     stepWallClock: (ms) => void (wallMs += ms),
     pendingTimers: () => timers.size,

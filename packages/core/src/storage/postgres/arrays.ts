@@ -7,9 +7,17 @@ const HEADER_BYTES = 20;
 const OID = { bool: 16, bytea: 17, int8: 20, int2: 21, int4: 23, text: 25 } as const;
 const NULL_LENGTH = -1;
 
+/** The most UTF-8 bytes for one UTF-16 unit: room for short texts is not worth a second look at each. */
+const BYTES_PER_UNIT = 3;
+const SHORT_TEXT = 256;
+
 export function textArray(values: readonly (string | null)[]): Buffer {
   let size = HEADER_BYTES;
-  for (const value of values) size += 4 + (value === null ? 0 : Buffer.byteLength(value));
+  for (const value of values) {
+    size += 4;
+    if (value === null) continue;
+    size += value.length > SHORT_TEXT ? Buffer.byteLength(value) : value.length * BYTES_PER_UNIT;
+  }
   const buffer = newArray(OID.text, values.length, size);
   let at = HEADER_BYTES;
   for (const value of values) {
@@ -21,7 +29,7 @@ export function textArray(values: readonly (string | null)[]): Buffer {
     buffer.writeInt32BE(length, at);
     at += 4 + length;
   }
-  return buffer;
+  return at === size ? buffer : buffer.subarray(0, at);
 }
 
 export function byteaArray(values: readonly (Uint8Array | null)[]): Buffer {

@@ -1,11 +1,19 @@
+import type { Writable } from "node:stream";
 import pg from "pg";
-import { toStoreError } from "./failure.ts";
-import type { Statement } from "./statement.ts";
+import { StoreUnavailable } from "../port.ts";
+import { CommitOutcome, type TransactionMark } from "./commit-outcome.ts";
+import { isBroken, toStoreError } from "./failure.ts";
+import { prepareSession, type Planning } from "./session.ts";
+import { type Statement, statement } from "./statement.ts";
 
 /** How long a caller waits for a connection before it is told that the store is not available. */
 const ACQUIRE_TIMEOUT_MS = 2_000;
 /** Nothing we ask takes this long unless the database is in trouble. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** When not even the refusal of a statement comes back, the connection is given up. */
+const SILENCE_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000;
+/** The same for what only asks whether all is well. */
+const PULSE_TIMEOUT_MS = 1_500;
 
 const INT8_OID = 20;
 
@@ -23,13 +31,17 @@ export interface Connection {
     statement: Statement<Row>,
     values: readonly SqlValue[],
   ): Promise<{ readonly rows: Row[]; readonly count: number }>;
+  /** SQL without parameters, several statements too: for migrations and partitions. */
+  execute(sql: string): Promise<void>;
 }
 
 /** One of the pools: what is asked for by one kind of work never waits for the connections of another. */
 export interface ConnectionPool extends Connection {
   /**
    * One transaction. What `work` sends without waiting for an answer goes out in one piece (pipelined), BEGIN
-   * included. An error rolls back.
+   * included. An error rolls back. A connection that is lost while the COMMIT is under way is asked about on
+   * another one: the promise resolves exactly when the transaction was committed, and rejects with
+   * `CommitInDoubt` only where the database cannot be asked.
    */
   transaction<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result>;
 }
@@ -37,92 +49,166 @@ export interface ConnectionPool extends Connection {
 export interface Database {
   /** Commits of accepted and settled deliveries. */
   readonly ingest: ConnectionPool;
-  /** Claims, leases, maintenance, beats. */
+  /** Claims, leases, maintenance. */
   readonly dispatch: ConnectionPool;
   /** The control plane, lists and search. */
   readonly lists: ConnectionPool;
+  /** Beats and health: with a short patience, and never behind anything else. */
+  readonly pulse: ConnectionPool;
   close(): Promise<void>;
 }
 
+export interface PoolSizes {
+  readonly ingest: number;
+  readonly dispatch: number;
+  readonly lists: number;
+}
+
+export const POOL_SIZES: PoolSizes = { ingest: 4, dispatch: 4, lists: 8 };
+const PULSE_CONNECTIONS = 2;
+
 export interface DatabaseOptions {
   readonly url: string;
-  /** Connections of each pool; default 4, 4 and 8. */
-  readonly connections?: { readonly ingest: number; readonly dispatch: number; readonly lists: number };
+  /** Connections of each pool. */
+  readonly connections?: PoolSizes | undefined;
   /** Of a connection that nobody was using. */
   readonly onProblem: (error: Error) => void;
 }
 
+/** All connections that a process may open. */
+export function connectionsOf({ ingest, dispatch, lists }: PoolSizes): number {
+  return ingest + dispatch + lists + PULSE_CONNECTIONS;
+}
+
 /** Connects lazily: the first statement is the first that can fail. */
-export function openDatabase({ url, connections, onProblem }: DatabaseOptions): Database {
-  const { ingest, dispatch, lists } = connections ?? { ingest: 4, dispatch: 4, lists: 8 };
+export function openDatabase({ url, connections = POOL_SIZES, onProblem }: DatabaseOptions): Database {
+  const { ingest, dispatch, lists } = connections;
+  const pool = (max: number, planning: Planning): PgPool =>
+    new PgPool({ url, max, planning, onProblem, silenceMs: SILENCE_TIMEOUT_MS });
   const pools = {
-    ingest: new PgPool(url, ingest, onProblem),
-    dispatch: new PgPool(url, dispatch, onProblem),
-    lists: new PgPool(url, lists, onProblem),
+    ingest: pool(ingest, "fixed"),
+    dispatch: pool(dispatch, "fixed"),
+    lists: pool(lists, "fixed"),
+    pulse: new PgPool({
+      url,
+      max: PULSE_CONNECTIONS,
+      planning: "fixed",
+      onProblem,
+      silenceMs: PULSE_TIMEOUT_MS,
+    }),
   };
   return {
     ...pools,
     async close() {
-      await Promise.all(Object.values(pools).map((pool) => pool.close()));
+      await Promise.all(Object.values(pools).map((each) => each.close()));
     },
   };
 }
 
+/**
+ * One connection for a migration, which may take as long as it takes. Apart from the other pools: a process that
+ * only migrates opens no more than this.
+ */
+export function openMigrationPool(url: string): ConnectionPool & { close(): Promise<void> } {
+  return new PgPool({ url, max: 1, planning: "free", onProblem: () => undefined, silenceMs: null });
+}
+
+interface PgPoolOptions {
+  readonly url: string;
+  readonly max: number;
+  readonly planning: Planning;
+  /** Null: no statement is given up. */
+  readonly silenceMs: number | null;
+  readonly onProblem: (error: Error) => void;
+}
+
+const markTransaction = statement<TransactionMark>(
+  "transaction.mark",
+  "SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)",
+);
+
 class PgPool implements ConnectionPool {
   readonly #pool: pg.Pool;
+  readonly #outcome: CommitOutcome;
+  /** Clients that were warned since they last sent a COMMIT. */
+  readonly #warned = new WeakMap<pg.ClientBase, string>();
   #closed = false;
 
-  constructor(url: string, max: number, onProblem: (error: Error) => void) {
+  constructor({ url, max, planning, silenceMs, onProblem }: PgPoolOptions) {
     this.#pool = new pg.Pool({
       connectionString: url,
       max,
-      connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
+      connectionTimeoutMillis: Math.min(ACQUIRE_TIMEOUT_MS, silenceMs ?? ACQUIRE_TIMEOUT_MS),
+      statement_timeout: silenceMs === null ? 0 : STATEMENT_TIMEOUT_MS,
+      query_timeout: silenceMs ?? 0,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
       application_name: "posthaste",
+      keepAlive: true,
       pipeline: true,
       types: TYPES,
+      verify: (client, done) => {
+        // Without a listener the loss of a connection in use would end the process; its queries reject anyway.
+        client.on("error", () => undefined);
+        client.on("notice", ({ code }) => void this.#warned.set(client, code ?? ""));
+        prepareSession(client, planning).then(() => done(), done);
+      },
     });
-    this.#pool.on("error", onProblem);
+    // A connection that the server ends while it is being closed is no problem.
+    this.#pool.on("error", (error) => void (this.#closed || onProblem(error)));
+    this.#outcome = new CommitOutcome(this);
   }
 
   async query<Row extends readonly unknown[]>(
-    statement: Statement<Row>,
+    asked: Statement<Row>,
     values: readonly SqlValue[],
   ): Promise<{ rows: Row[]; count: number }> {
-    const client = await this.#acquire();
-    try {
-      const result = await run<Row>(client, statement, values);
-      client.release();
-      return result;
-    } catch (error) {
-      throw this.#release(client, error);
-    }
+    return this.#with((client) => run<Row>(client, asked, values));
+  }
+
+  async execute(sql: string): Promise<void> {
+    await this.#with((client) => client.query(sql));
   }
 
   async transaction<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
     const client = await this.#acquire();
+    let result: Result;
+    let mark: TransactionMark | undefined;
     try {
-      const begun = client.query("BEGIN");
+      gather(client);
+      const begun = client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
+      const marked = run(client, markTransaction, []);
       // Looked at below: an error of the work comes first.
       begun.catch(() => undefined);
-      const result = await work({ query: (statement, values) => run(client, statement, values) });
+      marked.catch(() => undefined);
+      result = await work(transactionConnection(client));
       await begun;
-      const { command } = await client.query("COMMIT");
-      // A transaction that failed on the way answers COMMIT with ROLLBACK, not with an error.
-      if (command !== "COMMIT") throw new Error("the transaction was rolled back");
-      client.release();
-      return result;
+      [mark] = (await marked).rows;
+      if (mark === undefined) throw new Error("a transaction has no number");
     } catch (error) {
-      await client.query("ROLLBACK").catch(() => undefined);
-      throw this.#release(client, error);
+      // COMMIT was not sent: whatever happened, nothing is stored.
+      await this.#rollBack(client);
+      throw toStoreError(error);
     }
+    await this.#commit(client, mark);
+    return result;
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#pool.end();
+  }
+
+  async #with<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+    const client = await this.#acquire();
+    try {
+      const result = await work(client);
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(isBroken(error));
+      throw toStoreError(error);
+    }
   }
 
   async #acquire(): Promise<pg.PoolClient> {
@@ -134,12 +220,52 @@ class PgPool implements ConnectionPool {
     }
   }
 
-  /** A connection that broke is thrown away; one whose statement was refused is as good as before. */
-  #release(client: pg.PoolClient, error: unknown): Error {
-    const known = toStoreError(error);
-    client.release(known.name === "StoreUnavailable" ? known : false);
-    return known;
+  async #rollBack(client: pg.PoolClient): Promise<void> {
+    await client.query("ROLLBACK").then(
+      () => client.release(),
+      () => client.release(true),
+    );
   }
+
+  async #commit(client: pg.PoolClient, mark: TransactionMark): Promise<void> {
+    let command: string;
+    this.#warned.delete(client);
+    try {
+      ({ command } = await client.query("COMMIT"));
+    } catch (error) {
+      client.release(true);
+      return this.#outcome.find(mark, { error, warning: this.#warned.get(client) });
+    }
+    client.release();
+    // A transaction that failed on the way answers COMMIT with ROLLBACK, not with an error.
+    if (command !== "COMMIT") throw new StoreUnavailable("the transaction was rolled back");
+    this.#outcome.check(mark, this.#warned.get(client));
+  }
+}
+
+/** Its promises may be left alone: the error that counts is the one that `work` rejects with. */
+function transactionConnection(client: pg.PoolClient): Connection {
+  return {
+    query(asked, values) {
+      const answer = run(client, asked, values);
+      answer.catch(() => undefined);
+      return answer;
+    },
+    async execute(sql) {
+      await client.query(sql);
+    },
+  };
+}
+
+/**
+ * What is sent in one go leaves in one packet: pg writes each statement by itself. Not in pg's types, but the
+ * stream is there for as long as pg has had connections.
+ */
+function gather(client: pg.PoolClient & { connection?: { stream?: Writable } }): void {
+  const stream = client.connection?.stream;
+  if (stream === undefined || stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 async function run<Row extends readonly unknown[]>(
@@ -147,6 +273,7 @@ async function run<Row extends readonly unknown[]>(
   { name, text }: Statement<Row>,
   values: readonly SqlValue[],
 ): Promise<{ rows: Row[]; count: number }> {
+  gather(client);
   const { rows, rowCount } = await client.query({ name, text, values: [...values], rowMode: "array" });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the statement says what its columns are
   return { rows: rows as unknown as Row[], count: rowCount ?? 0 };

@@ -6,7 +6,9 @@ import {
   type TransferValue,
 } from "../transfer/tables.ts";
 import { bigintArray, booleanArray, byteaArray, textArray } from "./arrays.ts";
-import type { Connection, ConnectionPool } from "./database.ts";
+import { type Connection, openMigrationPool } from "./database.ts";
+import { migratePostgres } from "./migrate.ts";
+import { PartitionKeeper } from "./partitions.ts";
 import { statement, type Statement } from "./statement.ts";
 
 /** Rows, or bytes of them, that one statement inserts. */
@@ -16,48 +18,66 @@ const IMPORT_BYTES = 4 * 1_048_576;
 /** Rows of each table that were imported. */
 export type ImportCounts = Readonly<Record<string, number>>;
 
-const isUsed = statement<[boolean]>("import_is_used", "SELECT EXISTS (SELECT 1 FROM environment)");
+const isUsed = statement<[boolean]>("import.is_used", "SELECT EXISTS (SELECT 1 FROM environment)");
 /** The source decides the pace, and it may be a person's pipe. */
-const waitForSource = statement("import_wait", "SET LOCAL idle_in_transaction_session_timeout = 0");
+const waitForSource = statement("import.wait", "SET LOCAL idle_in_transaction_session_timeout = 0");
 /** What a node that starts meanwhile would also write: it waits, and then finds its environments there. */
-const lockOut = statement("import_lock", "LOCK TABLE environment IN SHARE ROW EXCLUSIVE MODE");
+const lockOut = statement("import.lock", "LOCK TABLE environment IN SHARE ROW EXCLUSIVE MODE");
 
 /**
- * Takes an export into an empty database: all of it, or nothing. `makeDays` makes the partitions for ids before
- * their rows come.
+ * Takes an export into an empty database: all of it, or nothing. Its schema is made before, so that what is left of
+ * an import that failed is a database that was set up and is still empty.
  */
-export async function importRows(
-  pool: ConnectionPool,
-  rows: AsyncIterable<TransferRow>,
-  makeDays: (ids: { messages: readonly string[]; attempts: readonly string[] }) => Promise<void>,
+export async function importPostgres({
+  url,
+  rows,
+}: {
+  url: string;
+  rows: AsyncIterable<TransferRow>;
+}): Promise<ImportCounts> {
+  await migratePostgres({ url });
+  // Two: one holds the transaction of the whole import, the other makes partitions beside it.
+  const pool = openMigrationPool(url);
+  const partitionPool = openMigrationPool(url);
+  const partitions = new PartitionKeeper(partitionPool, { onProblem: () => undefined });
+  try {
+    return await pool.transaction((connection) =>
+      importRows(new Importer(connection, partitions), { connection, rows }),
+    );
+  } finally {
+    await partitions.idle();
+    await Promise.all([pool.close(), partitionPool.close()]);
+  }
+}
+
+async function importRows(
+  importer: Importer,
+  { connection, rows }: { connection: Connection; rows: AsyncIterable<TransferRow> },
 ): Promise<ImportCounts> {
-  return pool.transaction(async (connection) => {
-    await connection.query(waitForSource, []);
-    await connection.query(lockOut, []);
-    const [used] = (await connection.query(isUsed, [])).rows;
-    if (used?.[0] === true) {
-      throw new Error(
-        "The database is in use already: it has environments. Import into an empty one, before its first start.",
-      );
-    }
-    const importer = new Importer(connection, makeDays);
-    for await (const row of rows) await importer.add(row);
-    await importer.flush();
-    return importer.counts;
-  });
+  await connection.query(waitForSource, []);
+  await connection.query(lockOut, []);
+  const [used] = (await connection.query(isUsed, [])).rows;
+  if (used?.[0] === true) {
+    throw new Error(
+      "The database is in use already: it has environments. Import into an empty one, before its first start.",
+    );
+  }
+  for await (const row of rows) await importer.add(row);
+  await importer.flush();
+  return importer.counts;
 }
 
 class Importer {
   readonly counts: Record<string, number> = {};
   readonly #connection: Connection;
-  readonly #makeDays: Parameters<typeof importRows>[2];
+  readonly #partitions: PartitionKeeper;
   #table = "";
   #rows: (readonly TransferValue[])[] = [];
   #bytes = 0;
 
-  constructor(connection: Connection, makeDays: Parameters<typeof importRows>[2]) {
+  constructor(connection: Connection, partitions: PartitionKeeper) {
     this.#connection = connection;
-    this.#makeDays = makeDays;
+    this.#partitions = partitions;
   }
 
   async add({ table, values }: TransferRow): Promise<void> {
@@ -80,7 +100,7 @@ class Importer {
     if (insert.idColumn !== null) {
       const ids = rows.map((values) => String(values[insert.idColumn ?? 0]));
       const isMessage = this.#table === "message";
-      await this.#makeDays({ messages: isMessage ? ids : [], attempts: isMessage ? [] : ids });
+      await this.#partitions.ensureFor({ message: isMessage ? ids : [], attempt: isMessage ? [] : ids });
     }
     const parameters = insert.columns.map(({ kind, at }) =>
       encode(
@@ -132,7 +152,7 @@ function insertOf(table: TransferTable): Insert {
     AS r (${names.join(", ")})`;
   const insert = (into: string[], select: string[], rest = ""): Statement =>
     statement(
-      `import_${table.name}`,
+      `import.${table.name}`,
       `INSERT INTO ${table.name} (${into.join(", ")}) SELECT ${select.join(", ")} FROM ${source}${rest}`,
     );
   const days = table.name === "message" || table.name === "attempt";
@@ -161,7 +181,7 @@ function statementsOf(
   if (table === "due") return [insert(["ord", ...names], ["0", ...values])];
   if (table !== "message") return [insert(names, values)];
   const events = statement(
-    "import_message_event",
+    "import.message_event",
     `INSERT INTO message_event (app_id, event_id, message_id)
      SELECT r.app_id, r.event_id, r.id FROM ${source} WHERE r.event_id IS NOT NULL`,
   );

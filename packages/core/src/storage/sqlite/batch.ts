@@ -27,8 +27,9 @@ export interface EncodedBatch {
 }
 
 export const NEXT = { ended: 0, retry: 1, paused: 2 } as const satisfies Record<NextState["kind"], number>;
-export const CHANGE = { none: 0, failing_since: 1, disable: 2 } as const satisfies Record<
-  EndpointChange["kind"] | "none",
+/** `disable_failing` carries when the run of failures began in place of the reason. */
+export const CHANGE = { none: 0, failing_since: 1, disable: 2, disable_failing: 3 } as const satisfies Record<
+  EndpointChange["kind"] | "none" | "disable_failing",
   number
 >;
 
@@ -129,6 +130,8 @@ function encodeChange(values: SqlValue[], change: EndpointChange | null): void {
     values.push(CHANGE.none, null, null);
   } else if (change.kind === "failing_since") {
     values.push(CHANGE.failing_since, change.at, null);
+  } else if (change.reason === "failing" && change.failingSince !== undefined) {
+    values.push(CHANGE.disable_failing, change.at, change.failingSince);
   } else {
     values.push(CHANGE.disable, change.at, change.reason);
   }

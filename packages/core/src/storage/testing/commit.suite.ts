@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import type { Message } from "../../domain/message.ts";
 import { DAY_MS, SECOND_MS } from "../../domain/time.ts";
+import type { SettledDelivery } from "../port.ts";
 import { FIRST_PAGE } from "./scene.ts";
 import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
@@ -293,6 +295,28 @@ export function commitSuite(makeStore: MakeStore): void {
       disabledAt: scene.now + 1,
       updatedAt: scene.now + 1,
     });
+  });
+
+  test("a run of failures that a success has ended, unknown to the process, does not disable the endpoint", async () => {
+    const scene = await setup();
+    const settle = async (endpoint: SettledDelivery["endpoint"]): Promise<Message> => {
+      const message = await scene.accept({ leased: true });
+      const next = { kind: "paused", attempts: 1 } as const;
+      await scene.settle(scene.settled(scene.delivery(message), { next, endpoint }));
+      return message;
+    };
+    const disable = { kind: "disable", reason: "failing", at: 9_000, failingSince: 1_000 } as const;
+    await settle({ kind: "failing_since", at: 1_000 });
+    await settle({ kind: "failing_since", at: null });
+    const working = await settle(disable);
+    expect(await scene.readEndpoint()).toMatchObject({ disabled: false, failingSince: null });
+    expect(await scene.due(working)).toMatchObject({ state: "pending", attempts: 1 });
+    await settle({ kind: "failing_since", at: 2_000 });
+    await settle(disable);
+    expect(await scene.readEndpoint()).toMatchObject({ disabled: false, failingSince: 2_000 });
+    const failing = await settle({ ...disable, failingSince: 2_500 });
+    expect(await scene.readEndpoint()).toMatchObject({ disabled: true, disabledReason: "failing" });
+    expect(await scene.due(failing)).toMatchObject({ state: "paused" });
   });
 
   test("a change of an endpoint that was deleted meanwhile does not bring it back", async () => {

@@ -100,6 +100,22 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     expect(await applications.findById(first.id)).toEqual({ ...first, name: "new name" });
   });
 
+  test("a change based on an older application is stale, whoever made the newer one", async () => {
+    const scene = await setup();
+    const stored = await scene.addApplication();
+    const { applications } = scene.store;
+    const renamed = { ...stored, name: "renamed", updatedAt: stored.updatedAt + 1 };
+    const limited = { ...stored, throttleRate: 7, updatedAt: stored.updatedAt + 2 };
+    expect(await applications.update(renamed, { basedOn: stored })).toBe("updated");
+    expect(await applications.update(limited, { basedOn: stored })).toBe("stale");
+    expect(await applications.findById(stored.id)).toEqual(renamed);
+    const both = { ...limited, name: "renamed" };
+    expect(await applications.update(both, { basedOn: renamed })).toBe("updated");
+    expect(await applications.findById(stored.id)).toEqual(both);
+    await applications.delete({ environmentId: stored.environmentId, id: stored.id });
+    expect(await applications.update(both, { basedOn: both })).toBe("not_found");
+  });
+
   test("a deleted application is gone with its endpoints, and its uid is free", async () => {
     const scene = await setup();
     const application = await scene.addApplication({ uid: "u" });
@@ -254,6 +270,22 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     expect(await eventTypes.delete({ environmentId, name })).toBe(true);
     expect(await eventTypes.delete({ environmentId, name })).toBe(false);
     expect(await eventTypes.find({ environmentId, name })).toBeNull();
+  });
+
+  test("a change based on an older event type is stale, whoever made the newer one", async () => {
+    const scene = await setup();
+    const stored = scene.newEventType();
+    const { eventTypes } = scene.store;
+    await eventTypes.insert(stored, {});
+    const archived = { ...stored, archived: true, updatedAt: stored.updatedAt + 1 };
+    const described = { ...stored, description: "new", updatedAt: stored.updatedAt + 2 };
+    expect(await eventTypes.update(archived, { basedOn: stored })).toBe("updated");
+    expect(await eventTypes.update(described, { basedOn: stored })).toBe("stale");
+    const { environmentId, name } = stored;
+    expect(await eventTypes.find({ environmentId, name })).toEqual(archived);
+    expect(await eventTypes.update(described, { basedOn: archived })).toBe("updated");
+    await eventTypes.delete({ environmentId, name });
+    expect(await eventTypes.update(described, { basedOn: described })).toBe("not_found");
   });
 
   // ------------------------------------------------------------ paging

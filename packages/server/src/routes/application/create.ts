@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { environmentRoute } from "../../route.ts";
 import { ApplicationIn, ApplicationOut, applicationText } from "./schemas.ts";
-import { assertApplication, insertApplication, newApplication, uidTaken } from "./write.ts";
+import { assertApplication, insertApplication, newApplication, applicationUidTaken } from "./write.ts";
 
 export const createApplication = environmentRoute({
   method: "POST",
@@ -29,7 +29,7 @@ export const createApplication = environmentRoute({
     const answer = { status: 201, text: applicationText(application) };
     const result = await insertApplication(application, { services, idempotent: remember(answer) });
     if (result.kind === "inserted") return answer;
-    if (query.get_if_exists !== true) throw uidTaken();
+    if (query.get_if_exists !== true) throw applicationUidTaken();
     return { status: 200, text: applicationText(result.existing) };
   },
 });

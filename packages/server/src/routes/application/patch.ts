@@ -1,7 +1,8 @@
+import type { Application } from "@posthaste/core/domain/application";
 import { environmentRoute } from "../../route.ts";
 import { AppPath } from "../fields.ts";
 import { ApplicationOut, ApplicationPatch, applicationText } from "./schemas.ts";
-import { assertApplication, storedApplication, updateApplication } from "./write.ts";
+import { assertApplication, changeApplication, storedApplication } from "./write.ts";
 
 export const patchApplication = environmentRoute({
   method: "PATCH",
@@ -17,18 +18,14 @@ export const patchApplication = environmentRoute({
   async handle({ environmentId, params, body }, services) {
     assertApplication(body);
     const { id } = await storedApplication({ environmentId, ref: params.app_id }, services);
-    return services.writes.run(id, async () => {
-      const stored = await storedApplication({ environmentId, ref: id }, services);
-      const changed = {
-        ...stored,
-        name: body.name ?? stored.name,
-        uid: body.uid === undefined ? stored.uid : body.uid,
-        throttleRate: body.throttleRate === undefined ? stored.throttleRate : body.throttleRate,
-        metadata: body.metadata ?? stored.metadata,
-        updatedAt: services.runtime.clock.now(),
-      };
-      await updateApplication(changed, services);
-      return { status: 200, text: applicationText(changed) };
+    const change = (stored: Application): Application => ({
+      ...stored,
+      name: body.name ?? stored.name,
+      uid: body.uid === undefined ? stored.uid : body.uid,
+      throttleRate: body.throttleRate === undefined ? stored.throttleRate : body.throttleRate,
+      metadata: body.metadata ?? stored.metadata,
     });
+    const changed = await changeApplication({ environmentId, id }, { services, change });
+    return { status: 200, text: applicationText(changed) };
   },
 });

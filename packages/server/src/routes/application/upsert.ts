@@ -4,11 +4,11 @@ import { environmentRoute } from "../../route.ts";
 import { AppPath } from "../fields.ts";
 import { ApplicationIn, ApplicationOut, applicationText } from "./schemas.ts";
 import {
+  applicationUidTaken,
   assertApplication,
+  changeApplication,
   insertApplication,
   newApplication,
-  uidTaken,
-  updateApplication,
 } from "./write.ts";
 
 const IS_ID = new RegExp(idPattern(ID_PREFIX.application));
@@ -32,13 +32,16 @@ export const upsertApplication = environmentRoute({
     const fresh = newApplication(body, { environmentId, runtime: services.runtime });
     const found = await services.store.applications.find({ environmentId, ref });
     if (found !== null) {
-      const changed = { ...fresh, id: found.id, createdAt: found.createdAt };
-      await services.writes.run(found.id, () => updateApplication(changed, services));
+      const { id } = found;
+      const changed = await changeApplication(
+        { environmentId, id },
+        { services, change: ({ createdAt }) => ({ ...fresh, id, createdAt }) },
+      );
       return { status: 200, text: applicationText(changed) };
     }
     const created = { ...fresh, uid: fresh.uid ?? (IS_ID.test(ref) ? null : ref) };
     const result = await insertApplication(created, { services, idempotent: {} });
-    if (result.kind === "conflict") throw uidTaken();
+    if (result.kind === "conflict") throw applicationUidTaken();
     return { status: 201, text: applicationText(created) };
   },
 });

@@ -3,6 +3,7 @@ import { PosthasteError } from "@posthaste/core/domain/errors";
 import { ID_PREFIX } from "@posthaste/core/domain/ids";
 import type { Idempotent, InsertResult } from "@posthaste/core/storage/port";
 import type { Static } from "typebox";
+import { changeRecord, uidTaken } from "../../change-record.ts";
 import type { Services } from "../../route.ts";
 import { assertMetadata, assertUid, type ApplicationIn } from "./schemas.ts";
 
@@ -45,18 +46,28 @@ export async function insertApplication(
   return result;
 }
 
-/** Replaces a stored application and lets the engine know. */
-export async function updateApplication(application: Application, services: Services): Promise<void> {
-  const result = await services.store.applications.update(application);
-  if (result === "not_found") throw new PosthasteError("not_found");
-  if (result === "uid_taken") throw uidTaken();
-  await services.engine.applicationChanged(application.id);
+/** Changes a stored application on top of whatever it is by then, and lets the engine know. */
+export function changeApplication(
+  query: { environmentId: string; id: string },
+  { services, change }: { services: Services; change: (stored: Application) => Application },
+): Promise<Application> {
+  const { environmentId, id } = query;
+  const { store, runtime, engine } = services;
+  return services.writes.run(id, async () => {
+    const changed = await changeRecord({
+      noun: "application",
+      clock: runtime.clock,
+      read: () => storedApplication({ environmentId, ref: id }, services),
+      change,
+      write: (application, basedOn) => store.applications.update(application, { basedOn }),
+    });
+    await engine.applicationChanged(id);
+    return changed;
+  });
 }
 
 /** 409: another application has this uid. */
-export function uidTaken(): PosthasteError {
-  return new PosthasteError("conflict", "An application with this uid already exists.");
-}
+export const applicationUidTaken = (): PosthasteError => uidTaken("application");
 
 /** The stored application, read anew: for what is changed and written back. */
 export async function storedApplication(

@@ -9,6 +9,7 @@ import { formatSecret } from "@posthaste/receiver";
 import type { Static } from "typebox";
 import type { Answer } from "../../answer.ts";
 import type { Services } from "../../route.ts";
+import { changeRecord, uidTaken } from "../../change-record.ts";
 import { findEndpoint } from "../application/find.ts";
 import { assertMetadata, assertUid } from "../application/schemas.ts";
 import { endpointText, type EndpointIn, type EndpointPatch } from "./schemas.ts";
@@ -154,13 +155,10 @@ export async function insertEndpoint(
   }
   const answer = { status: 201, text: endpointText(endpoint) };
   const result = await services.store.endpoints.insert(endpoint, remember(answer));
-  if (result.kind === "conflict") throw uidTaken();
+  if (result.kind === "conflict") throw uidTaken("endpoint");
   await services.engine.applicationChanged(endpoint.appId);
   return answer;
 }
-
-/** How often a change is made anew because the endpoint changed between reading and writing. */
-const CHANGE_TRIES_MAX = 5;
 
 /**
  * Reads the stored endpoint anew, changes it and writes it back. Changes of one application wait for each
@@ -177,23 +175,15 @@ export function changeEndpoint(
 ): Promise<Endpoint> {
   const { store, runtime, engine } = services;
   return services.writes.run(appId, async () => {
-    for (let tries = 0; tries < CHANGE_TRIES_MAX; tries++) {
-      const stored = findEndpoint(await store.endpoints.listAll(appId), ref);
-      // Later than the last change even within one millisecond: that is how the store tells changes apart.
-      const updatedAt = Math.max(runtime.clock.now(), stored.updatedAt + 1);
-      const changed = { ...change(stored), updatedAt };
-      const basedOn = { updatedAt: stored.updatedAt, disabled: stored.disabled };
-      const result = await store.endpoints.update(changed, { ...idempotent, basedOn });
-      if (result === "stale") continue;
-      if (result === "not_found") throw new PosthasteError("not_found");
-      if (result === "uid_taken") throw uidTaken();
-      await engine.applicationChanged(appId);
-      return changed;
-    }
-    throw new PosthasteError("conflict", "The endpoint is being changed by others. Try again.");
+    const changed = await changeRecord({
+      noun: "endpoint",
+      clock: runtime.clock,
+      read: async () => findEndpoint(await store.endpoints.listAll(appId), ref),
+      change,
+      write: (endpoint, { updatedAt, disabled }) =>
+        store.endpoints.update(endpoint, { ...idempotent, basedOn: { updatedAt, disabled } }),
+    });
+    await engine.applicationChanged(appId);
+    return changed;
   });
-}
-
-function uidTaken(): PosthasteError {
-  return new PosthasteError("conflict", "An endpoint of this application with this uid already exists.");
 }

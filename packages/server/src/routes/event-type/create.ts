@@ -1,6 +1,6 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { environmentRoute } from "../../route.ts";
-import { EventTypeIn, EventTypeOut, eventTypeText, newEventType, updateEventType } from "./schemas.ts";
+import { changeEventType, EventTypeIn, EventTypeOut, eventTypeText, newEventType } from "./schemas.ts";
 
 export const createEventType = environmentRoute({
   method: "POST",
@@ -23,8 +23,10 @@ export const createEventType = environmentRoute({
     if (!result.existing.archived) {
       throw new PosthasteError("conflict", "An event type with this name already exists.");
     }
-    const revived = { ...eventType, createdAt: result.existing.createdAt };
-    await updateEventType(revived, services);
+    const revived = await changeEventType(
+      { environmentId, name },
+      { services, change: ({ createdAt }) => ({ ...eventType, createdAt }) },
+    );
     return { status: 201, text: eventTypeText(revived, { withSchemas: true }) };
   },
 });

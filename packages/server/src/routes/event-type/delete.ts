@@ -2,7 +2,7 @@ import { PosthasteError } from "@posthaste/core/domain/errors";
 import { Type } from "typebox";
 import { NO_CONTENT } from "../../answer.ts";
 import { environmentRoute } from "../../route.ts";
-import { EventTypePath, findEventType, updateEventType } from "./schemas.ts";
+import { changeEventType, EventTypePath } from "./schemas.ts";
 
 export const deleteEventType = environmentRoute({
   method: "DELETE",
@@ -28,8 +28,7 @@ export const deleteEventType = environmentRoute({
       if (!deleted) throw new PosthasteError("not_found", "No event type has this name.");
       return NO_CONTENT;
     }
-    const stored = await findEventType(key, services);
-    await updateEventType({ ...stored, archived: true, updatedAt: services.runtime.clock.now() }, services);
+    await changeEventType(key, { services, change: (stored) => ({ ...stored, archived: true }) });
     return NO_CONTENT;
   },
 });

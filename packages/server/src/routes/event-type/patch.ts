@@ -1,12 +1,6 @@
+import type { EventType } from "@posthaste/core/domain/event-type";
 import { environmentRoute } from "../../route.ts";
-import {
-  EventTypeOut,
-  EventTypePatch,
-  EventTypePath,
-  eventTypeText,
-  findEventType,
-  updateEventType,
-} from "./schemas.ts";
+import { changeEventType, EventTypeOut, EventTypePatch, EventTypePath, eventTypeText } from "./schemas.ts";
 
 export const patchEventType = environmentRoute({
   method: "PATCH",
@@ -20,22 +14,18 @@ export const patchEventType = environmentRoute({
   params: EventTypePath,
   body: EventTypePatch,
   answers: { 200: EventTypeOut },
-  handle({ environmentId, params, body }, services) {
-    const query = { environmentId, name: params.event_type_name };
-    return services.writes.run(`${environmentId}/${query.name}`, async () => {
-      const stored = await findEventType(query, services);
-      const changed = {
-        ...stored,
-        description: body.description ?? stored.description,
-        archived: body.archived ?? stored.archived,
-        deprecated: body.deprecated ?? stored.deprecated,
-        schemas: body.schemas === undefined ? stored.schemas : body.schemas,
-        groupName: body.groupName === undefined ? stored.groupName : body.groupName,
-        featureFlags: body.featureFlags === undefined ? stored.featureFlags : body.featureFlags,
-        updatedAt: services.runtime.clock.now(),
-      };
-      await updateEventType(changed, services);
-      return { status: 200, text: eventTypeText(changed, { withSchemas: true }) };
+  async handle({ environmentId, params, body }, services) {
+    const change = (stored: EventType): EventType => ({
+      ...stored,
+      description: body.description ?? stored.description,
+      archived: body.archived ?? stored.archived,
+      deprecated: body.deprecated ?? stored.deprecated,
+      schemas: body.schemas === undefined ? stored.schemas : body.schemas,
+      groupName: body.groupName === undefined ? stored.groupName : body.groupName,
+      featureFlags: body.featureFlags === undefined ? stored.featureFlags : body.featureFlags,
     });
+    const query = { environmentId, name: params.event_type_name };
+    const changed = await changeEventType(query, { services, change });
+    return { status: 200, text: eventTypeText(changed, { withSchemas: true }) };
   },
 });

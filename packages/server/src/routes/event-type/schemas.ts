@@ -2,6 +2,7 @@ import { PosthasteError } from "@posthaste/core/domain/errors";
 import type { EventType } from "@posthaste/core/domain/event-type";
 import { toIso } from "@posthaste/core/domain/time";
 import { Type, type Static } from "typebox";
+import { changeRecord } from "../../change-record.ts";
 import type { Services } from "../../route.ts";
 import { Name, named, nullable, Text, Time } from "../fields.ts";
 
@@ -109,8 +110,19 @@ export async function findEventType(
   return found;
 }
 
-/** Replaces a stored event type. */
-export async function updateEventType(eventType: EventType, { store }: Services): Promise<void> {
-  const result = await store.eventTypes.update(eventType);
-  if (result !== "updated") throw new PosthasteError("not_found", "No event type has this name.");
+/** Changes a stored event type on top of whatever it is by then. */
+export function changeEventType(
+  query: { environmentId: string; name: string },
+  { services, change }: { services: Services; change: (stored: EventType) => EventType },
+): Promise<EventType> {
+  const { store, runtime } = services;
+  return services.writes.run(`${query.environmentId}/${query.name}`, () =>
+    changeRecord({
+      noun: "event type",
+      clock: runtime.clock,
+      read: () => findEventType(query, services),
+      change,
+      write: (eventType, basedOn) => store.eventTypes.update(eventType, { basedOn }),
+    }),
+  );
 }

@@ -1,12 +1,12 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { environmentRoute } from "../../route.ts";
 import {
+  changeEventType,
   EventTypeOut,
   EventTypePath,
   eventTypeText,
   EventTypeUpsertIn,
   newEventType,
-  updateEventType,
 } from "./schemas.ts";
 
 export const upsertEventType = environmentRoute({
@@ -31,8 +31,10 @@ export const upsertEventType = environmentRoute({
         return { status: 201, text: eventTypeText(fresh, { withSchemas: true }) };
       throw new PosthasteError("conflict", "This event type is being created by another request. Try again.");
     }
-    const changed = { ...fresh, createdAt: found.createdAt };
-    await updateEventType(changed, services);
+    const changed = await changeEventType(
+      { environmentId, name },
+      { services, change: ({ createdAt }) => ({ ...fresh, createdAt }) },
+    );
     return { status: 200, text: eventTypeText(changed, { withSchemas: true }) };
   },
 });

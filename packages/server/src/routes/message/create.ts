@@ -3,7 +3,12 @@ import type { RoutedApplication } from "@posthaste/core/engine/engine";
 import { Type, type Static } from "typebox";
 import { environmentRoute, type Services } from "../../route.ts";
 import { AppPath } from "../fields.ts";
-import { assertApplication, insertApplication, newApplication, uidTaken } from "../application/write.ts";
+import {
+  assertApplication,
+  insertApplication,
+  newApplication,
+  applicationUidTaken,
+} from "../application/write.ts";
 import { eventIdTaken, newMessage } from "./new-message.ts";
 import { MessageIn, MessageOut, messageText, shownPayload, WithContent } from "./schemas.ts";
 
@@ -67,6 +72,6 @@ async function inlineApplication(
   // A conflict means that another request was faster, which is as good.
   await insertApplication(application, { services, idempotent: {} });
   const routed = await services.engine.findApplication({ environmentId, ref });
-  if (routed === null) throw uidTaken();
+  if (routed === null) throw applicationUidTaken();
   return routed;
 }

@@ -1,3 +1,4 @@
+-- serves_from: 1
 -- Times are milliseconds since the Unix epoch. Ids are KSUIDs: their order is the order of creation, so no table
 -- has an index by time, and a range of ids is a range of days. Every key and index leads with the application or
 -- the environment, so that the tables can be distributed (docs/guides/scaling.md); `environment`, `api_key`,
@@ -158,6 +159,8 @@ CREATE INDEX due_waiting ON due (app_id, endpoint_id, next_attempt_at, message_i
   WHERE leased_by IS NULL AND next_attempt_at IS NOT NULL;
 CREATE INDEX due_paused ON due (app_id, endpoint_id, ord, message_id)
   WHERE leased_by IS NULL AND next_attempt_at IS NULL;
+-- The deliveries of one message to FIFO endpoints; those to others are found by the primary key, as ord is 0.
+CREATE INDEX due_ordered ON due (app_id, message_id, endpoint_id) WHERE ord <> 0;
 
 -- message_id is set for a message, status_code and body for any other answer.
 CREATE TABLE idempotency (

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,16 +10,26 @@ const PASSWORD = "posthaste";
 export interface PostgresServer {
   /** Without a database name: append one. */
   readonly url: string;
+  /** Of the process that starts all others; another one after `start`. */
+  pid(): number;
+  /** Ends it for good, files and all. */
   stop(): Promise<void>;
+  /** As a crash does; `start` brings it back on the same port. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
 }
 
-export async function startPostgres(flags: readonly string[] = []): Promise<PostgresServer> {
-  const directory = mkdtempSync(join(tmpdir(), "posthaste-postgres-"));
+export async function startPostgres(
+  flags: readonly string[] = [],
+  parent: string = tmpdir(),
+): Promise<PostgresServer> {
+  const directory = mkdtempSync(join(parent, "posthaste-postgres-"));
   // As root the server runs as another user, who has to reach its folder.
   chmodSync(directory, 0o755);
+  const data = join(directory, "data");
   const port = await freePort();
   const server = new EmbeddedPostgres({
-    databaseDir: join(directory, "data"),
+    databaseDir: data,
     port,
     user: "postgres",
     password: PASSWORD,
@@ -32,10 +42,19 @@ export async function startPostgres(flags: readonly string[] = []): Promise<Post
   });
   await server.initialise();
   await server.start();
+  const pid = (): number => Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
+  const crash = async (): Promise<void> => {
+    process.kill(pid(), "SIGQUIT");
+    await server.stop();
+  };
   return {
+    pid,
     url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}`,
+    crash,
+    start: () => server.start(),
     async stop() {
-      await server.stop();
+      // Nobody needs what a checkpoint of all the tests' databases would save.
+      await crash();
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -36,7 +36,8 @@ export function applicationStore({ writer, reader }: Threads): ApplicationStore 
     find: async (query) => orNull(await reader.call("findApplication", query), toApplication),
     findById: async (id) => orNull(await reader.call("findApplicationById", id), toApplication),
     list: async (query) => (await reader.call("listApplications", query)).map(toApplication),
-    update: (application) => writer.call("updateApplication", toApplicationRow(application)),
+    update: (application, options) =>
+      writer.call("updateApplication", { row: toApplicationRow(application), basedOn: options?.basedOn }),
     delete: (query) => writer.call("deleteApplication", query),
   };
 }
@@ -64,7 +65,8 @@ export function eventTypeStore({ writer, reader }: Threads): EventTypeStore {
     find: async (query) => orNull(await reader.call("findEventType", query), toEventType),
     findMissing: (query) => reader.call("findMissingEventTypes", query),
     list: async (query) => (await reader.call("listEventTypes", query)).map(toEventType),
-    update: (eventType) => writer.call("updateEventType", toEventTypeRow(eventType)),
+    update: (eventType, options) =>
+      writer.call("updateEventType", { row: toEventTypeRow(eventType), basedOn: options?.basedOn }),
     delete: (query) => writer.call("deleteEventType", query),
   };
 }

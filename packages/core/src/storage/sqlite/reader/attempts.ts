@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ID_PREFIX } from "../../../domain/ids.ts";
 import type { AttemptQuery, Page } from "../../port.ts";
+import { idRange } from "../../id-range.ts";
 import { statusCodeOf } from "../../codes.ts";
 import { ATTEMPT_COLUMNS, type AttemptRow } from "../rows/attempt.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
@@ -10,7 +11,6 @@ import {
   type Entry,
   type EntrySource,
   type Filter,
-  idRange,
   runStep,
   StatementCache,
   type Step,

@@ -1,17 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ID_PREFIX } from "../../../domain/ids.ts";
 import type { MessageQuery } from "../../port.ts";
+import { idRange } from "../../id-range.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
 import { query, type SqlValue } from "../values.ts";
-import {
-  type Entry,
-  type Filter,
-  idRange,
-  runStep,
-  StatementCache,
-  type Step,
-  type Stepped,
-} from "./scan.ts";
+import { type Entry, type Filter, runStep, StatementCache, type Step, type Stepped } from "./scan.ts";
 
 /** Leaves the payload on disk: it stands last. */
 const WITHOUT_PAYLOAD = MESSAGE_COLUMNS.replace(/, payload$/, ", NULL");

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { ksuidFloor } from "../../../domain/ksuid.ts";
+import type { IdRange } from "../../id-range.ts";
 import type { Page } from "../../port.ts";
 import { query, type Query, type Row, type SqlValue } from "../values.ts";
 
@@ -9,8 +9,6 @@ import { query, type Query, type Row, type SqlValue } from "../values.ts";
  * write-ahead log for long.
  */
 const SCAN_ROWS = 2_000;
-/** Sorts after every id. */
-const AFTER_ALL = "~";
 
 /** Where a step of a list begins. */
 export interface Stepped {
@@ -29,35 +27,12 @@ export interface Step<Columns> {
 /** A row's id and its place in the table. */
 export type Entry = readonly [id: string, seq: number];
 
-/** From (inclusive) and until (exclusive): the part of the ids that is left to look at. */
-export interface IdRange {
-  readonly from: string;
-  readonly until: string;
-}
-
 /** Where the entries of a list come from. */
 export interface EntrySource {
   /** The first of the range, in the page's order. */
   listed(range: IdRange, limit: number): Entry[];
   /** Those of the range that are not in the list yet, in any order; some may be in it all the same. */
   unlisted(range: IdRange): Entry[];
-}
-
-/** Times become ids: ids carry their time, so the primary key serves both. */
-export function idRange(
-  { page, before, after }: { page: Page; before?: number | undefined; after?: number | undefined },
-  prefix: string,
-): IdRange {
-  let from = after === undefined ? "" : ksuidFloor(prefix, after);
-  let until = before === undefined ? AFTER_ALL : ksuidFloor(prefix, before);
-  if (page.after !== null && page.order === "ascending") {
-    // The smallest text beyond that id.
-    const beyond = `${page.after}\u0001`;
-    if (beyond > from) from = beyond;
-  } else if (page.after !== null && page.after < until) {
-    until = page.after;
-  }
-  return { from, until };
 }
 
 /** Runs one step: `read` gives the row of an entry, or null when the filter leaves it out. */

@@ -1,9 +1,14 @@
 import type { StatementSync } from "node:sqlite";
-import type { IdempotentAnswer, UpdateResult } from "../../port.ts";
+import type { BasedOnVersion, IdempotentAnswer, UpdateResult } from "../../port.ts";
 import { APPLICATION_COLUMNS, type ApplicationRow } from "../rows/application.ts";
 import type { Query } from "../values.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { changed, type WriterDatabase } from "./writer-database.ts";
+
+export interface ApplicationUpdate {
+  readonly row: ApplicationRow;
+  readonly basedOn: BasedOnVersion["basedOn"];
+}
 
 /**
  * Writes applications. Each operation is one transaction of the only writer, so what it has looked up cannot
@@ -13,6 +18,7 @@ export class ApplicationWriter {
   readonly #database: WriterDatabase;
   readonly #idempotency: Idempotency;
   readonly #findByUid: Query<ApplicationRow>;
+  readonly #findVersion: Query<[updatedAt: number]>;
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #delete: StatementSync;
@@ -23,6 +29,9 @@ export class ApplicationWriter {
     this.#idempotency = idempotency;
     this.#findByUid = database.query(
       `SELECT ${APPLICATION_COLUMNS} FROM application WHERE environment_id = ? AND uid = ? AND deleted = 0`,
+    );
+    this.#findVersion = database.query(
+      "SELECT updated_at FROM application WHERE environment_id = ? AND id = ? AND deleted = 0",
     );
     this.#insert = database.prepare(
       `INSERT INTO application (${APPLICATION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -57,8 +66,12 @@ export class ApplicationWriter {
     });
   }
 
-  update([id, environmentId, uid, ...rest]: ApplicationRow): UpdateResult {
+  /** A change that is based on an older state is refused here, in the transaction that would write it. */
+  update({ row, basedOn }: ApplicationUpdate): UpdateResult | "stale" {
+    const [id, environmentId, uid, ...rest] = row;
     return this.#database.transaction(() => {
+      const stored = basedOn && this.#findVersion.get(environmentId, id);
+      if (stored !== undefined && stored[0] !== basedOn?.updatedAt) return "stale";
       const holder = uid === null ? undefined : this.#findByUid.get(environmentId, uid);
       if (holder !== undefined && holder[0] !== id) return "uid_taken";
       return changed(this.#update.run(uid, ...rest, environmentId, id)) ? "updated" : "not_found";

@@ -1,18 +1,17 @@
 import type { StatementSync } from "node:sqlite";
+import { FIFO_WINDOW } from "../../../domain/limits.ts";
 import type { ClaimRequest } from "../../port.ts";
 import { type ClaimedRow, DUE_COLUMNS, type DueRow } from "../rows/due.ts";
 import type { Query } from "../values.ts";
 import type { WriterDatabase } from "./writer-database.ts";
 
-/**
- * How many of a FIFO endpoint's oldest deliveries are looked at for one that is being sent. Those are always
- * the oldest but for resends of older messages, which get in front of them.
- */
-const FIFO_WINDOW = 1_024;
-
 type Lane = ClaimRequest["lanes"][number];
 
-/** Leases due deliveries. Safe: only the writer changes leases, and each claim is one transaction. */
+/**
+ * Leases due deliveries. Those being sent are always the oldest of a FIFO endpoint but for resends of older
+ * messages, which get in front of them: the window is far wider than that. Safe: only the writer changes leases, and
+ * each claim is one transaction.
+ */
 export class ClaimWriter {
   readonly #database: WriterDatabase;
   readonly #findWaiting: Query<DueRow>;

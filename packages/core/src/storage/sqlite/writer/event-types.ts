@@ -1,15 +1,21 @@
 import type { StatementSync } from "node:sqlite";
-import type { IdempotentAnswer, UpdateResult } from "../../port.ts";
+import type { BasedOnVersion, IdempotentAnswer, UpdateResult } from "../../port.ts";
 import { EVENT_TYPE_COLUMNS, type EventTypeRow } from "../rows/event-type.ts";
 import type { Query } from "../values.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { changed, type WriterDatabase } from "./writer-database.ts";
+
+export interface EventTypeUpdate {
+  readonly row: EventTypeRow;
+  readonly basedOn: BasedOnVersion["basedOn"];
+}
 
 /** Writes event types. Safe for the reason given in applications.ts. */
 export class EventTypeWriter {
   readonly #database: WriterDatabase;
   readonly #idempotency: Idempotency;
   readonly #find: Query<EventTypeRow>;
+  readonly #findVersion: Query<[updatedAt: number]>;
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #delete: StatementSync;
@@ -19,6 +25,9 @@ export class EventTypeWriter {
     this.#idempotency = idempotency;
     this.#find = database.query(
       `SELECT ${EVENT_TYPE_COLUMNS} FROM event_type WHERE environment_id = ? AND name = ?`,
+    );
+    this.#findVersion = database.query(
+      "SELECT updated_at FROM event_type WHERE environment_id = ? AND name = ?",
     );
     this.#insert = database.prepare(
       `INSERT INTO event_type (${EVENT_TYPE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -47,10 +56,13 @@ export class EventTypeWriter {
     this.#insert.run(...row);
   }
 
-  update([environmentId, name, ...rest]: EventTypeRow): UpdateResult {
-    return this.#database.transaction(() =>
-      changed(this.#update.run(...rest, environmentId, name)) ? "updated" : "not_found",
-    );
+  update({ row, basedOn }: EventTypeUpdate): UpdateResult | "stale" {
+    const [environmentId, name, ...rest] = row;
+    return this.#database.transaction(() => {
+      const stored = basedOn && this.#findVersion.get(environmentId, name);
+      if (stored !== undefined && stored[0] !== basedOn?.updatedAt) return "stale";
+      return changed(this.#update.run(...rest, environmentId, name)) ? "updated" : "not_found";
+    });
   }
 
   delete({ environmentId, name }: { environmentId: string; name: string }): boolean {

@@ -13,6 +13,13 @@ interface LeasedDelivery {
   readonly leaseId: string;
 }
 
+/** What the attempt changes of its endpoint. */
+interface Change {
+  readonly code: number;
+  readonly at: number | null;
+  readonly reason: string | null;
+}
+
 /** Delivery bodies of one batch, one after the other. */
 export interface BodyBytes {
   readonly bytes: Uint8Array;
@@ -30,6 +37,7 @@ export class SettleWriter {
   readonly #setFailing: StatementSync;
   readonly #setWorking: StatementSync;
   readonly #disable: StatementSync;
+  readonly #hasFailedSince: Query<[number]>;
 
   constructor(database: WriterDatabase, lists: ListIndex) {
     this.#database = database;
@@ -63,6 +71,9 @@ export class SettleWriter {
       `UPDATE endpoint SET disabled = 1, disabled_reason = ?, disabled_at = ?, updated_at = ?
        WHERE app_id = ? AND id = ? AND deleted = 0 AND disabled = 0`,
     );
+    this.#hasFailedSince = database.query(
+      "SELECT 1 FROM endpoint WHERE app_id = ? AND id = ? AND deleted = 0 AND failing_since <= ?",
+    );
   }
 
   /** Reads one settled delivery and writes it; returns whether its lease still held. */
@@ -77,11 +88,9 @@ export class SettleWriter {
     const next = values.int();
     const at = values.intOrNull();
     const attempts = values.intOrNull() ?? delivery.attempts;
-    const change = values.int();
-    const changeAt = values.intOrNull();
-    const reason = values.textOrNull();
-    const held = this.#moveOn(delivery, { next, at, attempts, disables: change === CHANGE.disable });
-    if (held && change !== CHANGE.none) this.#changeEndpoint(delivery, { change, at: changeAt, reason });
+    const change = this.#readChange(delivery, values);
+    const held = this.#moveOn(delivery, { next, at, attempts, disables: change.code === CHANGE.disable });
+    if (held && change.code !== CHANGE.none) this.#changeEndpoint(delivery, change);
     this.#recordAttempt(delivery, values, bodies);
     return held;
   }
@@ -106,11 +115,16 @@ export class SettleWriter {
     );
   }
 
-  #changeEndpoint(
-    { appId, endpointId }: LeasedDelivery,
-    { change, at, reason }: { change: number; at: number | null; reason: string | null },
-  ): void {
-    if (change === CHANGE.disable) this.#disable.run(reason, at, at, appId, endpointId);
+  #readChange({ appId, endpointId }: LeasedDelivery, values: ValueReader): Change {
+    const code = values.int();
+    const at = values.intOrNull();
+    if (code !== CHANGE.disable_failing) return { code, at, reason: values.textOrNull() };
+    const applies = this.#hasFailedSince.get(appId, endpointId, values.int()) !== undefined;
+    return { code: applies ? CHANGE.disable : CHANGE.none, at, reason: "failing" };
+  }
+
+  #changeEndpoint({ appId, endpointId }: LeasedDelivery, { code, at, reason }: Change): void {
+    if (code === CHANGE.disable) this.#disable.run(reason, at, at, appId, endpointId);
     else if (at === null) this.#setWorking.run(appId, endpointId);
     else this.#setFailing.run(at, appId, endpointId);
   }

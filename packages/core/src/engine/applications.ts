@@ -1,0 +1,116 @@
+import type { DisabledReason, Endpoint } from "../domain/endpoint.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { EngineObserver, RoutedApplication } from "./engine.ts";
+import type { LaneOwners } from "./lane-owners.ts";
+import type { Lane } from "./lanes/lane.ts";
+import type { Resumer } from "./maintenance/resumer.ts";
+import type { Routing } from "./routing.ts";
+
+/** Brings what is in memory, routing and lanes, up to what was written: here, by a delivery, or by another node. */
+export class Applications {
+  readonly #routing: Routing;
+  readonly #dispatcher: Dispatcher;
+  readonly #resumer: Resumer;
+  readonly #owners: LaneOwners | null;
+  readonly #observer: EngineObserver;
+  readonly #runtime: Runtime;
+
+  constructor(options: {
+    routing: Routing;
+    dispatcher: Dispatcher;
+    resumer: Resumer;
+    /** Null: this process serves every lane. */
+    owners: LaneOwners | null;
+    observer: EngineObserver;
+    runtime: Runtime;
+  }) {
+    this.#routing = options.routing;
+    this.#dispatcher = options.dispatcher;
+    this.#resumer = options.resumer;
+    this.#owners = options.owners;
+    this.#observer = options.observer;
+    this.#runtime = options.runtime;
+  }
+
+  /** This process wrote to an application or its endpoints. */
+  async changed(appId: string): Promise<void> {
+    const before = this.#routing.peekById(appId);
+    const routed = await this.#routing.refresh(appId);
+    if (!routed) return this.#updateLanes(appId, null);
+    const wasDisabled = new Set(before?.endpoints.flatMap(({ id, disabled }) => (disabled ? [id] : [])));
+    const enabled = routed.endpoints.filter(({ id, disabled }) => !disabled && wasDisabled.has(id));
+    const opening = this.#owners === null ? this.#opening(routed, enabled) : [];
+    try {
+      this.#updateLanes(appId, routed);
+      for (const endpoint of enabled) await this.#resumer.resume(endpoint);
+    } finally {
+      for (const lane of opening) lane.spilling -= 1;
+    }
+  }
+
+  /** Somebody did, maybe another node. */
+  async changedElsewhere(appId: string): Promise<void> {
+    const mayBeEnabled = this.#routing.peekById(appId)?.endpoints.some(({ disabled }) => disabled) === true;
+    if (mayBeEnabled || this.#dispatcher.scheduler.hasLanes(appId)) await this.changed(appId);
+    else this.#routing.forget(appId);
+  }
+
+  /** Nothing that is known may be believed any more. */
+  async changedSomewhere(): Promise<void> {
+    const appIds = new Set([...this.#dispatcher.scheduler.lanes()].map(({ appId }) => appId));
+    this.#routing.clear();
+    for (const appId of appIds) await this.changedElsewhere(appId);
+  }
+
+  /** The other nodes changed: lanes that are now somebody else's are handed back. */
+  ownersChanged(): void {
+    for (const lane of [...this.#dispatcher.scheduler.lanes()]) this.#leaveToOwner(lane);
+  }
+
+  /** A delivery was to disable an endpoint; whether the store did that is seen here. */
+  async disabled({ appId, id: endpointId }: Endpoint, reason: DisabledReason): Promise<void> {
+    await this.changed(appId);
+    const endpoint = this.#routing.peekById(appId)?.endpoints.find(({ id }) => id === endpointId);
+    if (endpoint?.disabled !== true) return;
+    this.#observer.endpointDisabled(reason);
+    this.#runtime.log.warn({ endpointId, reason }, "endpoint disabled");
+  }
+
+  /**
+   * What waits paused comes before anything new: until it is due again, new deliveries go behind it. Among many nodes
+   * the store sees to that.
+   */
+  #opening({ application }: RoutedApplication, enabled: readonly Endpoint[]): Lane[] {
+    const lanes = enabled.map((endpoint) => this.#dispatcher.scheduler.laneOf(application, endpoint));
+    for (const lane of lanes) lane.spill();
+    return lanes;
+  }
+
+  #updateLanes(appId: string, routed: RoutedApplication | null): void {
+    const { scheduler } = this.#dispatcher;
+    if (!scheduler.hasLanes(appId)) return;
+    const alive = new Set(routed?.endpoints.map(({ id }) => id));
+    for (const lane of [...scheduler.lanes()]) {
+      if (lane.appId === appId && !alive.has(lane.endpoint.id)) {
+        this.#dispatcher.handBack(null, scheduler.remove(lane), "due");
+      }
+    }
+    if (!routed) return;
+    for (const endpoint of routed.endpoints) {
+      const lane = scheduler.find(endpoint.id);
+      if (!lane) continue;
+      const ordered = endpoint.fifo && !lane.endpoint.fifo;
+      this.#dispatcher.handBack(lane, scheduler.update(routed.application, [endpoint]), "paused");
+      if (this.#owners === null) continue;
+      // From now on in the order that the store gives.
+      if (ordered) this.#dispatcher.handBack(lane, scheduler.evict(lane), "due");
+      this.#leaveToOwner(lane);
+    }
+  }
+
+  #leaveToOwner(lane: Lane): void {
+    if (this.#owners === null || this.#owners.serves(lane.application, lane.endpoint)) return;
+    this.#dispatcher.handBack(null, this.#dispatcher.scheduler.remove(lane), "due");
+  }
+}

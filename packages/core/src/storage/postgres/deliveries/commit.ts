@@ -1,0 +1,146 @@
+import { ACCEPT_ROUNDS_MAX, COLLISION_RETRIES_MAX } from "../../../domain/limits.ts";
+import { type AcceptResult, type CommitBatch, type CommitResult, StoreUnavailable } from "../../port.ts";
+import type { Connection, ConnectionPool } from "../database.ts";
+import { codeOf, isCollision } from "../failure.ts";
+import type { PartitionKeeper } from "../partitions.ts";
+import { holdNodes, insertAccepted, isLeased } from "./accept.ts";
+import type { DoubtfulLeases } from "./doubtful-leases.ts";
+import { SettledEndpoints } from "./endpoint-changes.ts";
+import { moveOn, recordAttempts } from "./settle.ts";
+import { type Candidate, findVerdicts, takeUnique } from "./unique.ts";
+
+const CHECK_VIOLATION = "23514";
+const NO_PLACES: ReadonlySet<number> = new Set();
+
+export interface CommitParts {
+  readonly ingest: ConnectionPool;
+  readonly partitions: PartitionKeeper;
+  readonly doubtful: DoubtfulLeases;
+}
+
+/**
+ * One transaction for a batch. Messages whose key or event id is in use, by another node or earlier in the batch,
+ * are answered by what holds it; the few that are free after all (its holder has expired, or its message is gone)
+ * are tried again in transactions of their own.
+ */
+export async function commitBatch(parts: CommitParts, batch: CommitBatch): Promise<CommitResult> {
+  if (batch.accepted.length + batch.settled.length === 0) return { accepted: [], settled: [] };
+  const answers = new Map<number, AcceptResult>();
+  let settled: readonly boolean[] | null = null;
+  let open = batch.accepted.map((accepted, place): Candidate => ({ accepted, place, goneMessageId: null }));
+  for (let round = 0; round < ACCEPT_ROUNDS_MAX && (round === 0 || open.length > 0); round++) {
+    const { distinct, later } = separate(open);
+    const first = settled === null;
+    try {
+      const written = await writeRound(parts, { candidates: distinct, settled: first ? batch.settled : [] });
+      settled ??= batch.settled.map((_, place) => written.held.has(place));
+      for (const { place, result } of written.accepted) answers.set(place, result);
+      const refused = distinct.filter(({ place }) => !answers.has(place));
+      open = await answerHeld(parts, { candidates: [...refused, ...later], answers });
+    } catch (error) {
+      // What the first round wrote is stored: the rest is refused, not the batch.
+      if (settled === null || !(error instanceof StoreUnavailable)) throw error;
+      parts.doubtful.add(error, { accepted: open.map(({ accepted }) => accepted), settled: [] });
+      break;
+    }
+  }
+  return {
+    accepted: batch.accepted.map((_, place) => answers.get(place) ?? { kind: "unavailable" }),
+    settled: settled ?? [],
+  };
+}
+
+/** Those that share no key and no event id with each other, and the others, which come after them. */
+function separate(candidates: readonly Candidate[]): { distinct: Candidate[]; later: Candidate[] } {
+  const used = new Set<string>();
+  const distinct: Candidate[] = [];
+  const later: Candidate[] = [];
+  for (const candidate of candidates) {
+    const { message, environmentId, idempotency } = candidate.accepted;
+    const key = idempotency === null ? null : `key ${environmentId} ${idempotency.scope}`;
+    const event = message.eventId === null ? null : `event ${message.appId} ${message.eventId}`;
+    const isTaken = (key !== null && used.has(key)) || (event !== null && used.has(event));
+    (isTaken ? later : distinct).push(candidate);
+    if (key !== null) used.add(key);
+    if (event !== null) used.add(event);
+  }
+  return { distinct, later };
+}
+
+/** Answers those whose key or event id is held; returns the ones that are to be tried again, in their order. */
+async function answerHeld(
+  { ingest }: CommitParts,
+  { candidates, answers }: { candidates: readonly Candidate[]; answers: Map<number, AcceptResult> },
+): Promise<Candidate[]> {
+  if (candidates.length === 0) return [];
+  const verdicts = await findVerdicts(ingest, candidates);
+  const again: Candidate[] = [];
+  for (const candidate of candidates) {
+    const verdict = verdicts.get(candidate);
+    if (verdict === undefined || verdict.kind === "again") {
+      again.push({ ...candidate, goneMessageId: verdict?.goneMessageId ?? null });
+    } else {
+      answers.set(candidate.place, verdict);
+    }
+  }
+  return again.toSorted((a, b) => a.place - b.place);
+}
+
+interface Round {
+  readonly candidates: readonly Candidate[];
+  readonly settled: CommitBatch["settled"];
+}
+
+interface Written {
+  readonly accepted: readonly { readonly place: number; readonly result: AcceptResult }[];
+  /** Places of the settled deliveries whose lease held. */
+  readonly held: ReadonlySet<number>;
+}
+
+/** Again after a collision with another transaction, or when a partition that was there has been dropped. */
+async function writeRound(parts: CommitParts, round: Round): Promise<Written> {
+  for (let tries = 1; ; tries++) {
+    await parts.partitions.ensureFor({
+      message: round.candidates.map(({ accepted }) => accepted.message.id),
+      attempt: round.settled.flatMap(({ attempt }) => attempt?.id ?? []),
+    });
+    try {
+      return await parts.ingest.transaction((connection) => write(connection, round));
+    } catch (error) {
+      const noPartition = codeOf(error) === CHECK_VIOLATION;
+      if (noPartition) parts.partitions.forget();
+      if (tries > COLLISION_RETRIES_MAX || !(noPartition ? tries === 1 : isCollision(error))) throw error;
+    }
+  }
+}
+
+/**
+ * Locks are taken in one order by every commit: nodes, keys, event ids, endpoints, deliveries, each sorted. What
+ * does not depend on an answer is sent without waiting for it.
+ */
+async function write(connection: Connection, { candidates, settled }: Round): Promise<Written> {
+  const [alive, taken, endpoints, held] = await Promise.all([
+    holdNodes(
+      connection,
+      candidates.map(({ accepted }) => accepted),
+    ),
+    takeUnique(connection, candidates).then(async (unique) => {
+      await insertAccepted(
+        connection,
+        unique.map(({ accepted }) => accepted),
+      );
+      return unique;
+    }),
+    SettledEndpoints.lock(connection, settled),
+    settled.length === 0 ? NO_PLACES : moveOn(connection, settled),
+    recordAttempts(connection, settled),
+  ]);
+  await endpoints?.write(connection, { settled, held });
+  return {
+    held,
+    accepted: taken.map(({ accepted, place }) => {
+      const unleased = accepted.deliveries.some(isLeased) && !alive.has(accepted.leaseId);
+      return { place, result: unleased ? { kind: "accepted", unleased } : { kind: "accepted" } };
+    }),
+  };
+}

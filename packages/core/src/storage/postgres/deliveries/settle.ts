@@ -1,0 +1,148 @@
+import { deliveryStateCodeOf, statusCodeOf } from "../../codes.ts";
+import type { SettledDelivery } from "../../port.ts";
+import { bigintArray, booleanArray, byteaArray, intArray, smallintArray, textArray } from "../arrays.ts";
+import type { Connection } from "../database.ts";
+import { statement } from "../statement.ts";
+import { DUE_AT_ONCE } from "./accept.ts";
+
+/**
+ * Fencing: a lease that was taken away, or a delivery that moved on meanwhile, matches no row. A row that another
+ * transaction is changing is waited for and looked at again. `n` is the place in the batch.
+ */
+const HELD = `due.app_id = s.app_id AND due.endpoint_id = s.endpoint_id AND due.ord = s.ord
+     AND due.message_id = s.message_id AND due.leased_by = s.leased_by AND due.attempts = s.attempts`;
+const SETTLED = "$1::integer[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::integer[]";
+const SETTLED_COLUMNS = "n, app_id, endpoint_id, ord, message_id, leased_by, attempts";
+
+const endDue = statement<[n: number]>(
+  "due.end",
+  `DELETE FROM due USING unnest(${SETTLED}) AS s (${SETTLED_COLUMNS}) WHERE ${HELD} RETURNING s.n`,
+);
+
+/**
+ * The attempt after a counted one is an automatic retry, whoever asked for that one. What was to be paused comes
+ * due where its endpoint has been enabled meanwhile: whoever resumed its deliveries did not see this one. The
+ * endpoints of paused ones are locked (`lockEndpoints`), so none is enabled between this look and the commit. The same
+ * for one that was to be disabled for a run of failures (`failed_since`) that has ended.
+ */
+const moveDue = statement<[n: number]>(
+  "due.move",
+  `UPDATE due SET leased_by = NULL, attempts = s.next_attempts,
+     manual = CASE WHEN due.attempts = s.next_attempts THEN due.manual ELSE FALSE END,
+     next_attempt_at = CASE WHEN s.pausing AND (
+       SELECT TRUE FROM endpoint AS e
+       WHERE e.app_id = s.app_id AND e.id = s.endpoint_id AND NOT e.deleted AND NOT e.disabled
+         AND (e.failing_since <= s.failed_since) IS NOT TRUE LIMIT 1)
+       THEN ${DUE_AT_ONCE} ELSE s.next_attempt_at END
+   FROM unnest(${SETTLED}, $8::bigint[], $9::integer[], $10::boolean[], $11::bigint[])
+     AS s (${SETTLED_COLUMNS}, next_attempt_at, next_attempts, pausing, failed_since)
+   WHERE ${HELD} RETURNING s.n`,
+);
+
+/** A settle that is repeated because nobody knew whether it had been committed finds its attempt there already. */
+const insertAttempts = statement(
+  "attempt.insert",
+  `INSERT INTO attempt (app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
+     error_class, duration_ms, delivery_state, next_attempt_at, detail, response_text, response_bytes)
+   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::smallint[],
+     $8::boolean[], $9::smallint[], $10::text[], $11::integer[], $12::smallint[], $13::bigint[], $14::text[],
+     $15::text[], $16::bytea[])
+   ON CONFLICT DO NOTHING`,
+);
+
+/** One of a batch, with its place. */
+export interface Settle {
+  readonly place: number;
+  readonly settled: SettledDelivery;
+}
+
+/**
+ * Moves deliveries on; returns the places of those whose lease still held. In the order of the table's key, so
+ * that two batches that meet wait in one direction.
+ */
+export async function moveOn(
+  connection: Connection,
+  settled: readonly SettledDelivery[],
+): Promise<ReadonlySet<number>> {
+  const inOrder = settled.map((each, place) => ({ place, settled: each })).toSorted(byKey);
+  const ended = inOrder.filter((each) => each.settled.next.kind === "ended");
+  const moved = ended.length === inOrder.length ? [] : inOrder.filter((each) => !ended.includes(each));
+  const answers = await Promise.all([
+    ended.length === 0 ? [] : connection.query(endDue, heldColumns(ended)).then(({ rows }) => rows),
+    moved.length === 0
+      ? []
+      : connection.query(moveDue, [...heldColumns(moved), ...nextColumns(moved)]).then(({ rows }) => rows),
+  ]);
+  return new Set(answers.flat().map(([n]) => n));
+}
+
+function byKey({ settled: { delivery: a } }: Settle, { settled: { delivery: b } }: Settle): number {
+  if (a.appId !== b.appId) return a.appId < b.appId ? -1 : 1;
+  if (a.endpointId !== b.endpointId) return a.endpointId < b.endpointId ? -1 : 1;
+  if (a.order !== b.order) return a.order - b.order;
+  if (a.messageId === b.messageId) return 0;
+  return a.messageId < b.messageId ? -1 : 1;
+}
+
+function heldColumns(settles: readonly Settle[]): Buffer[] {
+  return [
+    intArray(settles.map(({ place }) => place)),
+    textArray(settles.map(({ settled }) => settled.delivery.appId)),
+    textArray(settles.map(({ settled }) => settled.delivery.endpointId)),
+    bigintArray(settles.map(({ settled }) => settled.delivery.order)),
+    textArray(settles.map(({ settled }) => settled.delivery.messageId)),
+    textArray(settles.map(({ settled }) => settled.leaseId)),
+    intArray(settles.map(({ settled }) => settled.delivery.attempts)),
+  ];
+}
+
+function nextColumns(settles: readonly Settle[]): Buffer[] {
+  return [
+    bigintArray(settles.map(({ settled: { next } }) => (next.kind === "retry" ? next.at : null))),
+    intArray(settles.map(({ settled: { next } }) => (next.kind === "ended" ? null : next.attempts))),
+    booleanArray(settles.map(({ settled }) => settled.next.kind === "paused" && !disablesForSure(settled))),
+    bigintArray(settles.map(({ settled }) => failedSince(settled))),
+  ];
+}
+
+function disablesForSure(settled: SettledDelivery): boolean {
+  return settled.endpoint?.kind === "disable" && failedSince(settled) === null;
+}
+
+function failedSince({ endpoint }: SettledDelivery): number | null {
+  return endpoint?.kind === "disable" ? (endpoint.failingSince ?? null) : null;
+}
+
+/** Also of those whose lease was lost: the POST has been made, so it belongs to the history. */
+export async function recordAttempts(
+  connection: Connection,
+  settled: readonly SettledDelivery[],
+): Promise<void> {
+  const attempts = settled.flatMap(({ attempt }) => attempt ?? []);
+  if (attempts.length === 0) return;
+  await connection.query(insertAttempts, [
+    textArray(attempts.map(({ appId }) => appId)),
+    textArray(attempts.map(({ endpointId }) => endpointId)),
+    textArray(attempts.map(({ messageId }) => messageId)),
+    textArray(attempts.map(({ id }) => id)),
+    textArray(attempts.map(({ url }) => url)),
+    bigintArray(attempts.map(({ timestamp }) => timestamp)),
+    smallintArray(attempts.map(({ status }) => statusCodeOf(status))),
+    booleanArray(attempts.map(({ trigger }) => trigger === "manual")),
+    smallintArray(attempts.map(({ statusCode }) => statusCode)),
+    textArray(attempts.map(({ errorClass }) => errorClass)),
+    intArray(attempts.map(({ durationMs }) => durationMs)),
+    smallintArray(attempts.map(({ deliveryState }) => deliveryStateCodeOf(deliveryState))),
+    bigintArray(attempts.map(({ nextAttemptAt }) => nextAttemptAt)),
+    textArray(attempts.map(({ detail }) => JSON.stringify(detail))),
+    textArray(
+      attempts.map(({ responseBody }) => (typeof responseBody === "string" ? storable(responseBody) : null)),
+    ),
+    byteaArray(attempts.map(({ responseBody }) => (typeof responseBody === "string" ? null : responseBody))),
+  ]);
+}
+
+/** The one character that a TEXT cannot hold. */
+function storable(text: string): string {
+  return text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text;
+}

@@ -1,0 +1,48 @@
+import type { EventType } from "../../../domain/event-type.ts";
+import { jsonOrNull, parseOrNull } from "./json.ts";
+
+export const EVENT_TYPE_COLUMNS = `environment_id, name, description, archived, deprecated, schemas, group_name,
+  feature_flags, created_at, updated_at`;
+export type EventTypeRow = readonly [
+  environmentId: string,
+  name: string,
+  description: string,
+  archived: boolean,
+  deprecated: boolean,
+  schemas: string | null,
+  groupName: string | null,
+  featureFlags: string | null,
+  createdAt: number,
+  updatedAt: number,
+];
+
+export function toEventTypeRow(eventType: EventType): EventTypeRow {
+  return [
+    eventType.environmentId,
+    eventType.name,
+    eventType.description,
+    eventType.archived,
+    eventType.deprecated,
+    jsonOrNull(eventType.schemas),
+    eventType.groupName,
+    jsonOrNull(eventType.featureFlags),
+    eventType.createdAt,
+    eventType.updatedAt,
+  ];
+}
+
+export function toEventType(row: EventTypeRow): EventType {
+  const [environmentId, name, description, archived, deprecated, schemas, groupName, flags] = row;
+  return {
+    environmentId,
+    name,
+    description,
+    archived,
+    deprecated,
+    schemas: parseOrNull(schemas),
+    groupName,
+    featureFlags: parseOrNull(flags),
+    createdAt: row[8],
+    updatedAt: row[9],
+  };
+}

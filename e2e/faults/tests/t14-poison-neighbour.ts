@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { Context, FaultTest, Verdict } from "../fault-test.ts";
 import { startLoad } from "../harness/load.ts";
 import { judge } from "../harness/oracle.ts";
+import type { Reply } from "../harness/receiver.ts";
 import { type EndpointPlan, Scene } from "../harness/scene.ts";
 import { until } from "../harness/wait.ts";
 
@@ -34,9 +35,10 @@ function plan(): EndpointPlan[] {
     app: `calm-${index}`,
     name: `calm-${index}`,
   }));
-  const behaviour = () => ({ status: 204, afterMs: FLOOD_ANSWER_MS });
-  return [...hanging, ...calm, { app: "flood", name: "flood", behaviour }];
+  return [...hanging, ...calm, { app: "flood", name: "flood", behaviour: slowly }];
 }
+
+const slowly = (): Reply => ({ status: 204, afterMs: FLOOD_ANSWER_MS });
 
 async function run(context: Context, scene: Scene): Promise<Verdict> {
   const form = context.long ? "long" : "short";

@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { Context, FaultTest, Verdict } from "../fault-test.ts";
 import { startLoad } from "../harness/load.ts";
 import { judge } from "../harness/oracle.ts";
-import { Receiver } from "../harness/receiver.ts";
+import type { Receiver, Reply } from "../harness/receiver.ts";
 import { type EndpointPlan, Scene } from "../harness/scene.ts";
 import { until } from "../harness/wait.ts";
 
@@ -26,13 +26,15 @@ export const t15: FaultTest = {
 };
 
 function plan(): EndpointPlan[] {
-  const behaviour = () => DOWN_ANSWER;
   return [
-    { app: "ana", name: "limited", behaviour, settings: { throttleRate: THROTTLE } },
-    { app: "ana", name: "unlimited", behaviour },
+    { app: "ana", name: "limited", behaviour: down, settings: { throttleRate: THROTTLE } },
+    { app: "ana", name: "unlimited", behaviour: down },
     { app: "ben", name: "neighbour" },
   ];
 }
+
+const down = (): Reply => DOWN_ANSWER;
+const up = (): Reply => ({ status: 204, afterMs: ANSWER_MS });
 
 /** The requests that were open at once, since the endpoint first answered well. */
 interface Width {
@@ -48,8 +50,8 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
   const violations: string[] = [];
   if (owed < pending) violations.push(`only ${owed} deliveries waited out the outage`);
   const widths = watchWidth(receiver, "unlimited");
-  receiver.behave("limited", () => ({ status: 204, afterMs: ANSWER_MS }));
-  receiver.behave("unlimited", () => ({ status: 204, afterMs: ANSWER_MS }));
+  receiver.behave("limited", up);
+  receiver.behave("unlimited", up);
   const upAt = performance.now();
   const neighbour = await disturbNeighbour(context, scene);
   if (neighbour.owedElsewhere === 0) violations.push("everything had drained before the neighbour was tried");

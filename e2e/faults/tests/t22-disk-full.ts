@@ -2,7 +2,7 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Context, FaultTest, Verdict } from "../fault-test.ts";
 import { call, listAll } from "../harness/api.ts";
-import { startLoad } from "../harness/load.ts";
+import { type EventPlan, startLoad } from "../harness/load.ts";
 import { LoopDisk } from "../harness/loop-disk.ts";
 import { judge } from "../harness/oracle.ts";
 import { Scene } from "../harness/scene.ts";
@@ -18,6 +18,9 @@ const SLOW_FSYNC_MICROS = 200_000;
 const SLOW_EVENTS = 10;
 /** Reads that are answered for each event while the disk is slow: they wait for no fsync. */
 const READS_PER_EVENT_MIN = 3;
+
+const small = (): EventPlan => ({ app: "ana", eventType: "order.completed" });
+const large = (): EventPlan => ({ ...small(), padding: 2_000 });
 
 export const t22: FaultTest = {
   id: "T22",
@@ -59,15 +62,14 @@ async function fillUp(
 ): Promise<number> {
   const { ledger, receiver, node } = scene;
   const { stallMs } = context;
-  const next = () => ({ app: "ana", eventType: "order.completed", padding: 2_000 });
   // What waits for an endpoint that is down has to go out while the disk is full.
   receiver.behave("shop", () => 503);
-  await startLoad(scene, { clients: 8, max: ledger.events.length + WAITING, next }).ended;
+  await startLoad(scene, { clients: 8, max: ledger.events.length + WAITING, next: large }).ended;
   const filler = join(disk.path, "filler");
   fill(filler);
   const rejected = (): number => ledger.events.filter(({ outcome }) => outcome === "rejected").length;
   const before = rejected();
-  const load = startLoad(scene, { clients: 8, next });
+  const load = startLoad(scene, { clients: 8, next: large });
   try {
     await until("new events to be refused", () => rejected() >= before + REFUSALS, {
       stallMs,
@@ -118,8 +120,7 @@ async function slowDown(
   let reads = 0;
   const before = ledger.acknowledged;
   try {
-    const next = () => ({ app: "ana", eventType: "order.completed" });
-    const load = startLoad(scene, { clients: 1, next });
+    const load = startLoad(scene, { clients: 1, next: small });
     await until(
       "events to be accepted on a slow disk",
       async () => {

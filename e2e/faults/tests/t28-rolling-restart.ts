@@ -1,7 +1,7 @@
 import type { Context, FaultTest, Verdict } from "../fault-test.ts";
 import { startLoad } from "../harness/load.ts";
 import { judge } from "../harness/oracle.ts";
-import type { Hit } from "../harness/receiver.ts";
+import type { Hit, Reply } from "../harness/receiver.ts";
 import { type EndpointPlan, Scene } from "../harness/scene.ts";
 import { until } from "../harness/wait.ts";
 
@@ -20,11 +20,11 @@ export const t28: FaultTest = {
 
 /** Every answer takes its time, so that each stop finds attempts in flight. */
 function plan(): EndpointPlan[] {
-  const behaviour = (hit: Hit, earlier: number) => ({
-    status: earlier === 0 && hit.number % 20 === 7 ? 409 : 204,
-    afterMs: 5 + (hit.number % 40),
-  });
-  return APPS.flatMap((app) => [1, 2].map((index) => ({ app, name: `${app}-${index}`, behaviour })));
+  return APPS.flatMap((app) => [1, 2].map((index) => ({ app, name: `${app}-${index}`, behaviour: slowly })));
+}
+
+function slowly({ number }: Hit, earlier: number): Reply {
+  return { status: earlier === 0 && number % 20 === 7 ? 409 : 204, afterMs: 5 + (number % 40) };
 }
 
 async function run(context: Context, scene: Scene): Promise<Verdict> {

@@ -21,6 +21,7 @@ export function readRow<Entity>(what: string, read: () => Entity): Entity {
     return read();
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    // oxlint-disable-next-line preserve-caught-error -- its words are what must not be passed on
     throw new Error(`the row of ${what} cannot be read: a column that holds JSON is damaged`);
   }
 }

@@ -10,6 +10,7 @@ import { performance } from "node:perf_hooks";
 import { brokenArgs } from "./broken/mutants.ts";
 import { type Context, type FaultTest, type Figures, Skip, type Verdict } from "./fault-test.ts";
 import type { Backend, BackendName } from "./harness/backend.ts";
+import { postgresBackend } from "./harness/postgres-backend.ts";
 import { Random } from "./harness/random.ts";
 import { sqliteBackend } from "./harness/sqlite-backend.ts";
 import { Stalled } from "./harness/wait.ts";
@@ -27,7 +28,7 @@ interface Result {
   readonly reason: string | null;
 }
 
-const BACKEND_OF: Partial<Record<BackendName, Backend>> = { sqlite: sqliteBackend };
+const BACKEND_OF: Record<BackendName, Backend> = { sqlite: sqliteBackend, postgres: postgresBackend };
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
@@ -35,7 +36,6 @@ async function main(): Promise<void> {
   const results: Result[] = [];
   for (const name of options.backends) {
     const backend = BACKEND_OF[name];
-    if (backend === undefined) continue;
     for (const test of TESTS) {
       if (!test.backends.includes(name) || options.only?.includes(test.id) === false) continue;
       const result = await runOne(test, { backend, options });

@@ -16,6 +16,7 @@ export const sqliteBackend: Backend = {
     });
     return Promise.resolve({
       nodes: [node],
+      postgres: null,
       checkIntegrity: () => Promise.resolve(checkDatabase(databaseOf(node))),
       edit: (statements) => Promise.resolve(editDatabase(databaseOf(node), statements)),
       remove: () => node.remove(),

@@ -37,7 +37,7 @@ export interface StartOptions {
 
 /** The composition root. Opens everything or nothing: an error on the way closes what was open and is thrown. */
 export async function startServer(config: Config, { onFatal }: StartOptions): Promise<RunningServer> {
-  const log = pino({ level: config.logLevel, base: null });
+  const log = pino({ level: config.logLevel, base: null, serializers: { error: loggedError } });
   const runtime = systemRuntime(log);
   const extraCa = readExtraCa(config.extraCaFile);
   const store = await openStore(config, { log, onFatal });
@@ -110,6 +110,13 @@ async function stopAll(parts: {
   await egress.close();
   await store.close();
   runtime.log.info({}, "stopped");
+}
+
+/** An Error's own fields are not enumerable: without this a log line would say `{}`. */
+function loggedError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack, cause } = error;
+  return { name, message, stack, ...(cause === undefined ? {} : { cause: loggedError(cause) }) };
 }
 
 function readExtraCa(file: string | null): string[] {

@@ -59,6 +59,7 @@ export type EgressErrorClass =
   | "timeout" // the total deadline passed after connecting
   | "connection_reset" // closed before a full response head
   | "invalid_response" // not HTTP, or headers too large
+  | "secret_invalid" // nothing was sent: the endpoint's stored secret cannot sign
   | "interrupted"; // aborted by the caller's signal: shutdown
 
 /** Milliseconds, with fractions; a phase that did not happen (reused connection, failure before it) is null. */

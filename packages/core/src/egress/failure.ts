@@ -26,6 +26,7 @@ const SENTENCES: Readonly<Record<EgressErrorClass, string>> = {
     "The server accepted the request but did not answer in time. Answer first and do slow work afterwards.",
   connection_reset: "The server closed the connection before it answered.",
   invalid_response: "The server's answer is not valid HTTP. Check that the URL leads to a web server.",
+  secret_invalid: "Not sent: the endpoint's secret cannot sign. Rotate the secret.",
   interrupted: "The request was stopped on our side before the server answered.",
 };
 

@@ -6,8 +6,10 @@ import { ATTEMPT_TIMEOUT_MS, RESPONSE_BODY_STORED_MAX_BYTES } from "../domain/li
 import { parseRetryAfterMs } from "../domain/retry-schedule.ts";
 import { SECOND_MS } from "../domain/time.ts";
 import type { Egress, EgressOutcome } from "../egress/egress.ts";
+import { failure } from "../egress/failure.ts";
 import { isSensitiveHeader } from "../egress/header-policy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { DueClock } from "./due-clock.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
 
 const USER_AGENT = "Posthaste/1 (+https://www.standardwebhooks.com)";
@@ -24,6 +26,8 @@ export interface AttemptResult {
 export interface AttemptOptions {
   readonly egress: Egress;
   readonly runtime: Runtime;
+  /** What the time of the next attempt is counted by. */
+  readonly due: DueClock;
   /** Waits between attempts for endpoints without their own. */
   readonly scheduleMs: readonly number[];
   /** Aborts at the end of a shutdown's drain. */
@@ -46,30 +50,33 @@ export async function attemptDelivery(
   const { messageId } = item.delivery;
   // Encoded once, for the signature and for the wire.
   const body = Buffer.from(item.payload);
+  const signature = signatureOf(lane, { messageId, body }, startedAt);
   const headers: Record<string, string> = {
     ...endpoint.headers,
     "content-type": "application/json",
     "user-agent": USER_AGENT,
     "webhook-id": messageId,
     "webhook-timestamp": String(timestampS),
-    "webhook-signature": lane.signer(startedAt).sign(messageId, timestampS, body),
+    ...(signature === null ? {} : { "webhook-signature": signature }),
   };
-  const outcome = await options.egress.post({
-    url: endpoint.url,
-    headers,
-    body,
-    deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
-    signal: options.signal,
-  });
-  const now = runtime.clock.now();
-  const meaning = readOutcome(outcome, now);
+  const outcome =
+    signature === null
+      ? UNSIGNED
+      : await options.egress.post({
+          url: endpoint.url,
+          headers,
+          body,
+          deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
+          signal: options.signal,
+        });
+  const meaning = readOutcome(outcome, runtime.clock.now());
   const settlement = settle({
     delivery: item.delivery,
     outcome: meaning,
     scheduleMs: endpoint.retryScheduleMs ?? options.scheduleMs,
     // As it is now: another attempt may have succeeded meanwhile.
     failingSince: lane.endpoint.failingSince,
-    now,
+    now: options.due.now(),
     random: runtime.random.unit(),
   });
   const attempt: Attempt = {
@@ -95,6 +102,26 @@ export async function attemptDelivery(
   const retryAfterMs = meaning.kind === "response" ? meaning.retryAfterMs : null;
   return { attempt, settlement, retryAfterMs, outcome };
 }
+
+/** Null when the stored secrets cannot sign: nothing may leave unsigned. */
+function signatureOf(
+  lane: Lane,
+  { messageId, body }: { messageId: string; body: Uint8Array },
+  now: number,
+): string | null {
+  try {
+    return lane.signer(now).sign(messageId, Math.floor(now / SECOND_MS), body);
+  } catch {
+    return null;
+  }
+}
+
+/** Recorded like any failed attempt, so that people see it and it goes on once the secret has been rotated. */
+const UNSIGNED: EgressOutcome = {
+  kind: "failure",
+  ...failure("secret_invalid", "the signer refused the stored secrets"),
+  timings: { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null, totalMs: 0, reused: false },
+};
 
 function readOutcome(outcome: EgressOutcome, now: number): Outcome {
   if (outcome.kind === "failure") {

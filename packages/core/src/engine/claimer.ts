@@ -20,6 +20,7 @@ import {
   type LaneKey,
 } from "../storage/port.ts";
 import { deliveryBytes } from "./accept.ts";
+import type { DueClock } from "./due-clock.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { LaneOwners } from "./lane-owners.ts";
 import type { Lane } from "./lanes/lane.ts";
@@ -35,8 +36,9 @@ type Wanted = ClaimRequest["lanes"][number];
 export class Claimer {
   readonly #store: DeliveryStore;
   readonly #runtime: Runtime;
-  readonly #routing: Routing;
+  readonly #routing: Pick<Routing, "findById">;
   readonly #dispatcher: Dispatcher;
+  readonly #due: DueClock;
   readonly #node: NodeIdentity;
   readonly #owners: LaneOwners | null;
   #wake: (() => void) | null = null;
@@ -49,8 +51,9 @@ export class Claimer {
   constructor(options: {
     store: DeliveryStore;
     runtime: Runtime;
-    routing: Routing;
+    routing: Pick<Routing, "findById">;
     dispatcher: Dispatcher;
+    due: DueClock;
     node: NodeIdentity;
     /** Null: this process serves every lane. */
     owners: LaneOwners | null;
@@ -59,6 +62,7 @@ export class Claimer {
     this.#runtime = options.runtime;
     this.#routing = options.routing;
     this.#dispatcher = options.dispatcher;
+    this.#due = options.due;
     this.#node = options.node;
     this.#owners = options.owners;
     // Among many nodes the store holds FIFO lanes to their order, whatever is leased to whom.
@@ -90,7 +94,7 @@ export class Claimer {
       const due: DueLane[] = await this.#store.findDueLanes({ after, limit: CLAIM_LANES_MAX });
       const last: DueLane | undefined = due.at(-1);
       after = due.length === CLAIM_LANES_MAX && last ? last : null;
-      const now = this.#runtime.clock.now();
+      const now = this.#due.now();
       for (const { endpointId, nextAttemptAt } of due) {
         // What only waits for its retry holds back nothing but the followers on a FIFO endpoint.
         const lane = this.#dispatcher.scheduler.find(endpointId);
@@ -175,7 +179,7 @@ export class Claimer {
     try {
       const claimed = await this.#store.claimDue({
         leaseId,
-        now: this.#runtime.clock.now(),
+        now: this.#due.now(),
         lanes,
         limit: CLAIM_BATCH_MAX,
         bytesMax,

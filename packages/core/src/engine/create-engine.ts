@@ -11,6 +11,7 @@ import { Applications } from "./applications.ts";
 import { Claimer } from "./claimer.ts";
 import { ClusterMember } from "./cluster-member.ts";
 import { Committer } from "./committer.ts";
+import { DueClock } from "./due-clock.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type {
   AcceptOutcome,
@@ -25,6 +26,7 @@ import { LaneOwners } from "./lane-owners.ts";
 import { Resumer } from "./maintenance/resumer.ts";
 import { runRetention } from "./maintenance/retention.ts";
 import { type NodeIdentity, soleNode } from "./node-identity.ts";
+import { ReadableApplications } from "./readable-applications.ts";
 import { Routing } from "./routing.ts";
 
 export interface EngineOptions {
@@ -80,7 +82,9 @@ class DeliveryEngine implements Engine {
       observer,
       onDoubt: (leaseId) => this.#node.doubt(leaseId),
     });
+    const due = new DueClock(runtime);
     const dispatcher = new Dispatcher({
+      due,
       committer,
       egress,
       runtime,
@@ -95,7 +99,13 @@ class DeliveryEngine implements Engine {
     this.#committer = committer;
     this.#dispatcher = dispatcher;
     const onReleased = (): void => this.#claimer.wakeUp();
-    this.#resumer = new Resumer({ store: store.deliveries, runtime, routing, onResumed: onReleased });
+    const readable = new ReadableApplications({ routing, runtime });
+    this.#resumer = new Resumer({
+      store: store.deliveries,
+      runtime,
+      routing: readable,
+      onResumed: onReleased,
+    });
     const resumer = this.#resumer;
     this.#applications = new Applications({ routing, dispatcher, resumer, owners, observer, runtime });
     this.#member =
@@ -112,7 +122,15 @@ class DeliveryEngine implements Engine {
     this.#node = this.#member?.node ?? soleNode(runtime.ids.next(ID_PREFIX.lease));
     const node = this.#node;
     this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, node, owners });
-    this.#claimer = new Claimer({ store: store.deliveries, runtime, routing, dispatcher, node, owners });
+    this.#claimer = new Claimer({
+      store: store.deliveries,
+      runtime,
+      routing: readable,
+      dispatcher,
+      due,
+      node,
+      owners,
+    });
   }
 
   accept(request: AcceptRequest): Promise<AcceptOutcome[]> {

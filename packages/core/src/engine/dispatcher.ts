@@ -7,6 +7,7 @@ import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { EndpointChange, NextState, SettledDelivery } from "../storage/port.ts";
 import { attemptDelivery, type AttemptResult } from "./attempt.ts";
+import type { DueClock } from "./due-clock.ts";
 import type { Committer } from "./committer.ts";
 import type { EngineObserver } from "./engine.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
@@ -23,6 +24,7 @@ export class Dispatcher {
   readonly #egress: Egress;
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
+  readonly #due: DueClock;
   readonly #scheduleMs: readonly number[];
   readonly #onEndpointChanged: (endpoint: Endpoint) => void;
   readonly #onEndpointDisabled: (endpoint: Endpoint, reason: DisabledReason) => void;
@@ -34,6 +36,7 @@ export class Dispatcher {
     egress: Egress;
     runtime: Runtime;
     observer: EngineObserver;
+    due: DueClock;
     scheduleMs: readonly number[] | undefined;
     /** An attempt began or ended a run of failures, or disabled the endpoint; told ahead of the commit. */
     onEndpointChanged: (endpoint: Endpoint) => void;
@@ -45,6 +48,7 @@ export class Dispatcher {
     this.#egress = options.egress;
     this.#runtime = options.runtime;
     this.#observer = options.observer;
+    this.#due = options.due;
     this.#scheduleMs = options.scheduleMs ?? RETRY_SCHEDULE_MS;
     this.#onEndpointChanged = options.onEndpointChanged;
     this.#onEndpointDisabled = options.onEndpointDisabled;
@@ -100,6 +104,7 @@ export class Dispatcher {
         {
           egress: this.#egress,
           runtime: this.#runtime,
+          due: this.#due,
           scheduleMs: this.#scheduleMs,
           signal: this.#abort.signal,
         },

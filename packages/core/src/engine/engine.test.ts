@@ -286,6 +286,17 @@ test("a clock that is set back does not put off what is due", async () => {
   await harness.until(() => harness.posts.length === count);
 });
 
+test("a clock that is set back puts a waiting retry off by no more than its wait", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [10_000, 10_000] });
+  await harness.addEndpoint();
+  harness.answer = () => 500;
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  harness.runtime.stepWallClock(-7_200_000);
+  await harness.pass(25_000);
+  await harness.until(() => harness.posts.length === 2);
+});
+
 test("what does not fit into a lane waits in the store and is delivered from there", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint();
@@ -514,4 +525,17 @@ test("a deletion that was stored but could not be read again is followed as soon
   answer?.(500);
   await harness.pass(10_000);
   expect(harness.posts).toHaveLength(1);
+});
+
+test("a stored secret that cannot sign is a failed attempt that says so; rotated, the delivery goes on", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000, 60_000] });
+  const endpoint = await harness.addEndpoint({ secrets: [{ key: "whsec_!!!", expiresAt: null }] });
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  const [attempt] = await harness.attempts(endpoint);
+  expect(attempt).toMatchObject({ status: "fail", errorClass: "secret_invalid", deliveryState: "pending" });
+  expect(harness.posts).toEqual([]);
+  await harness.updateEndpoint({ ...endpoint, secrets: [{ key: SECRET, expiresAt: null }] });
+  await harness.pass(2_000);
+  await harness.until(() => harness.posts.length === 1);
 });

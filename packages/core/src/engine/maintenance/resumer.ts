@@ -7,10 +7,15 @@ import type { Routing } from "../routing.ts";
 export class Resumer {
   readonly #store: DeliveryStore;
   readonly #runtime: Runtime;
-  readonly #routing: Routing;
+  readonly #routing: Pick<Routing, "findById">;
   readonly #onResumed: () => void;
 
-  constructor(options: { store: DeliveryStore; runtime: Runtime; routing: Routing; onResumed: () => void }) {
+  constructor(options: {
+    store: DeliveryStore;
+    runtime: Runtime;
+    routing: Pick<Routing, "findById">;
+    onResumed: () => void;
+  }) {
     this.#store = options.store;
     this.#runtime = options.runtime;
     this.#routing = options.routing;

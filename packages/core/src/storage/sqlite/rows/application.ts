@@ -1,5 +1,5 @@
 import type { Application } from "../../../domain/application.ts";
-import { parse } from "./json.ts";
+import { parse, readRow } from "./json.ts";
 
 export const APPLICATION_COLUMNS =
   "id, environment_id, uid, name, throttle_rate, metadata, created_at, updated_at";
@@ -29,7 +29,7 @@ export function toApplicationRow(application: Application): ApplicationRow {
 
 export function toApplication(row: ApplicationRow): Application {
   const [id, environmentId, uid, name, throttleRate, metadata, createdAt, updatedAt] = row;
-  return {
+  return readRow(`application ${id}`, () => ({
     id,
     environmentId,
     uid,
@@ -38,5 +38,5 @@ export function toApplication(row: ApplicationRow): Application {
     metadata: parse(metadata),
     createdAt,
     updatedAt,
-  };
+  }));
 }

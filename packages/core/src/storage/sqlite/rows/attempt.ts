@@ -1,6 +1,6 @@
-import type { Attempt } from "../../../domain/attempt.ts";
+import type { Attempt, AttemptDetail } from "../../../domain/attempt.ts";
 import { deliveryStateOf, statusOf } from "../../codes.ts";
-import { parse } from "./json.ts";
+import { parseOr } from "./json.ts";
 
 export const ATTEMPT_COLUMNS = `app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
   error_class, duration_ms, delivery_state, next_attempt_at, detail, response_body`;
@@ -22,6 +22,18 @@ export type AttemptRow = readonly [
   responseBody: string | Uint8Array,
 ];
 
+/** The request and the response were recorded; what was noted about them is damaged. */
+const UNREADABLE: AttemptDetail = {
+  requestHeaders: {},
+  responseHeaders: [],
+  truncated: false,
+  dnsMs: null,
+  connectMs: null,
+  tlsMs: null,
+  firstByteMs: null,
+  reusedConnection: false,
+};
+
 export function toAttempt(row: AttemptRow): Attempt {
   const [appId, endpointId, messageId, id, url, timestamp, status, manual, statusCode] = row;
   return {
@@ -39,6 +51,6 @@ export function toAttempt(row: AttemptRow): Attempt {
     deliveryState: deliveryStateOf(row[11]),
     nextAttemptAt: row[12],
     responseBody: row[14],
-    detail: parse(row[13]),
+    detail: parseOr(row[13], UNREADABLE),
   };
 }

@@ -1,5 +1,5 @@
 import type { DisabledReason, Endpoint } from "../../../domain/endpoint.ts";
-import { jsonOrNull, parse, parseOrNull } from "./json.ts";
+import { jsonOrNull, parse, parseOrNull, readRow } from "./json.ts";
 
 export const ENDPOINT_COLUMNS = `app_id, id, uid, url, description, throttle_rate, event_types, channels, disabled,
   disabled_reason, disabled_at, failing_since, secrets, headers, metadata, fifo, timeout_ms, retry_schedule_ms,
@@ -54,7 +54,7 @@ export function toEndpointRow(endpoint: Endpoint): EndpointRow {
 
 export function toEndpoint(row: EndpointRow): Endpoint {
   const [appId, id, uid, url, description, throttleRate, eventTypes, channels, disabled] = row;
-  return {
+  return readRow(`endpoint ${id}`, () => ({
     id,
     appId,
     uid,
@@ -75,5 +75,5 @@ export function toEndpoint(row: EndpointRow): Endpoint {
     retryScheduleMs: parseOrNull(row[17]),
     createdAt: row[18],
     updatedAt: row[19],
-  };
+  }));
 }

@@ -1,5 +1,5 @@
 import type { Message } from "../../../domain/message.ts";
-import { parseOrNull } from "./json.ts";
+import { parseOr } from "./json.ts";
 
 export const MESSAGE_COLUMNS =
   "app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload";
@@ -22,8 +22,8 @@ export function toMessage(row: MessageRow): Message {
     appId,
     eventType,
     eventId,
-    channels: parseOrNull(channels),
-    tags: parseOrNull(tags),
+    channels: parseOr(channels ?? "null", null),
+    tags: parseOr(tags ?? "null", null),
     payload,
     payloadExpiresAt,
     createdAt,

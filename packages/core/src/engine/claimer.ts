@@ -169,9 +169,11 @@ export class Claimer {
       return limit > 0 ? [{ ...lane, limit }] : [];
     });
     if (lanes.length === 0) return 0;
+    const { leaseId, active } = this.#node;
+    // Joined again, and not told yet that the lease counts: what is claimed now would be taken for the lost one's.
+    if (!active) return 0;
     const pinned = lanes.flatMap(({ endpointId }) => this.#dispatcher.scheduler.find(endpointId) ?? []);
     for (const lane of pinned) lane.claiming += 1;
-    const { leaseId } = this.#node;
     try {
       const claimed = await this.#store.claimDue({
         leaseId,

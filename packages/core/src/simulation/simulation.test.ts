@@ -32,7 +32,9 @@ test.for([
   { seed: 4_295, nodes: 1, size: "short" },
   { seed: 5_311, nodes: 1, size: "short" },
   { seed: 143, nodes: 1, size: "long" },
-] as const)("what once failed holds: seed $seed, $size, $nodes process", async ({ seed, nodes, size }) => {
+  { seed: 1_698, nodes: 3, size: "short" },
+  { seed: 1_996, nodes: 3, size: "short" },
+] as const)("what once failed holds: seed $seed, $size, $nodes processes", async ({ seed, nodes, size }) => {
   expect(brokenBy(await simulate(seed, { nodes, size }))).toEqual([]);
 });
 

@@ -5,6 +5,7 @@ import {
   CLAIM_INTERVAL_MS,
   CLAIM_JITTER,
   CLAIM_LANES_MAX,
+  CLAIM_PAUSE_MAX_MS,
   CLAIM_PAUSE_MS,
   LEASE_RELEASE_BATCH,
   NODE_BEAT_MS,
@@ -248,7 +249,8 @@ export class Claimer {
     }
     this.#wake = null;
     // However often it is woken, looking takes at most half of the store's time.
-    await this.#runtime.timers.sleep(Math.max(CLAIM_PAUSE_MS, this.#scanMs), signal);
+    const pauseMs = Math.min(Math.max(CLAIM_PAUSE_MS, this.#scanMs), CLAIM_PAUSE_MAX_MS);
+    await this.#runtime.timers.sleep(pauseMs, signal);
   }
 }
 

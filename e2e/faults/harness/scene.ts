@@ -6,7 +6,7 @@ import { call, metric, type Target } from "./api.ts";
 import type { System, SystemOptions } from "./backend.ts";
 import { Ledger, type LedgerEvent } from "./ledger.ts";
 import { type Behaviour, Receiver } from "./receiver.ts";
-import { Stalled, until } from "./wait.ts";
+import { sleep, Stalled, until } from "./wait.ts";
 
 export interface EndpointPlan {
   readonly app: string;
@@ -34,6 +34,9 @@ export interface Crash {
   readonly from: number;
   to: number;
 }
+
+/** Whatever a dead process had sent lies in the sockets' buffers: one turn of the event loop reads it. */
+const READ_PAUSE_MS = 50;
 
 /** Between attempts; short, so that a run sees a whole schedule. */
 const RETRY_SCHEDULE = "100ms,200ms,400ms,800ms,1s,1s,2s,2s,2s,2s";
@@ -115,8 +118,9 @@ export class Scene {
     this.crashes.push({ node, from, to: Infinity });
   }
 
-  /** Starts a node; what its last life sent has been read by now. */
+  /** Starts a node once everything that its last life sent has been read. */
   async launch(node: ServerProcess): Promise<void> {
+    await sleep(READ_PAUSE_MS);
     const now = performance.now();
     for (const crash of this.crashes) if (crash.node === node && crash.to === Infinity) crash.to = now;
     await node.launch();

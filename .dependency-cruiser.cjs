@@ -32,6 +32,7 @@ const storeParts = [
   "storage/codes",
   "storage/contain",
   "storage/id-range",
+  "storage/transfer",
   "storage/migrations",
   "storage/transfer",
 ];
@@ -76,6 +77,14 @@ module.exports = {
     coreMayImport("storage/id-range", ["domain", "storage/port"]),
     coreMayImport("egress", ["domain", "runtime"]),
     coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
+    coreMayImport("simulation", ["domain", "runtime", "storage/port", "egress", "engine"]),
+    {
+      name: "simulation-is-nobodys-part",
+      severity: "error",
+      comment: "The simulator looks at the program; no part of the program knows it.",
+      from: { path: "^packages/", pathNot: "^packages/core/src/simulation/" },
+      to: { path: "^packages/core/src/simulation/" },
+    },
     {
       name: "domain-is-pure",
       severity: "error",

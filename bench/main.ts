@@ -79,7 +79,7 @@ async function measureScenarios(bench: Bench, options: Options, failed: Failed):
   const scenarios: Scenarios = {};
   const measure: Readonly<Record<ScenarioName, () => Promise<unknown>>> = {
     pending: async () => (scenarios.pending = await measurePending(bench, options)),
-    neighbour: async () => (scenarios.neighbour = await measureNeighbour(bench, options)),
+    neighbour: async () => (scenarios.neighbour = await measureNeighbour(bench, options, progress)),
     growth: async () => (scenarios.growth = await measureGrowth(bench, options, progress)),
   };
   for (const name of options.scenarios) {

@@ -51,7 +51,7 @@ export const USAGE = `npm run bench -- [options]
   --quick               one short round and small scenarios, about 40 s: a smoke test, not a measurement
   --full                everything, the growth to 2,000,000 stored messages included
   --only A,B            of ${[...SUBJECTS, ...SCENARIOS].join(", ")}
-  --rounds N            rounds of all subjects, interleaved (3)
+  --rounds N            rounds of all subjects, interleaved, and of the scenario neighbour (3)
   --stored N            runs the growth scenario to N stored messages
   --data-dir DIR        where data is kept while it runs (the system's temp folder); an fsync costs what its disk costs
   --json                one JSON object on stdout, progress on stderr (npm run --silent leaves out the lines of npm)

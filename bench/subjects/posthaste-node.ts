@@ -35,7 +35,7 @@ export async function startNode(folder: string, where: readonly string[]): Promi
   return { port, child, spawnedAt, readyAt: nowMicros(), client };
 }
 
-export interface Client {
+interface Client {
   readonly get: (path: string) => Promise<unknown>;
   readonly getText: (path: string) => Promise<string>;
   readonly post: (path: string, body: unknown) => Promise<void>;

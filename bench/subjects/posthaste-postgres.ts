@@ -17,6 +17,8 @@ export async function startPosthasteOnPostgres(
 ): Promise<Subject> {
   const folder = makeFolder(dataDir, "posthaste-postgres");
   const postgres = await startPostgres(FLAGS, dataDir);
+  // On one machine they talk over its Unix socket, as an operator would have them.
+  const url = `${postgres.url}/postgres?host=${encodeURIComponent(postgres.socketDirectory)}`;
   const nodes: PosthasteNode[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map(({ child }) => end(child)));
@@ -25,7 +27,7 @@ export async function startPosthasteOnPostgres(
   };
   try {
     while (nodes.length < nodeCount) {
-      nodes.push(await startNode(folder, ["--database", `${postgres.url}/postgres`]));
+      nodes.push(await startNode(folder, ["--database", url]));
     }
     const [first] = nodes;
     if (first !== undefined) await addEndpoints(first, { endpointUrls });

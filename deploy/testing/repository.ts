@@ -6,12 +6,6 @@ import { FLAGS, variableName } from "@posthaste/server/config";
 
 export const ROOT = join(import.meta.dirname, "../..");
 
-/**
- * What the deployment files may name before the program has it.
- * TO BE EMPTIED when the PostgreSQL store and the roles are in: the tests then prove that they are.
- */
-const NOT_YET_IN_THE_PROGRAM = { flags: ["database", "role"], commands: ["migrate"] } as const;
-
 export function read(path: string): string {
   return readFileSync(join(ROOT, path), "utf8");
 }
@@ -57,14 +51,13 @@ interface PackageJson {
 export function readProgram(): Program {
   const { version, devDependencies } = readJson("package.json") as PackageJson;
   const api = readJson("packages/server/openapi/openapi.json") as { paths: Record<string, object> };
-  const flags = [...Object.keys(FLAGS), ...NOT_YET_IN_THE_PROGRAM.flags];
   const commands = read("packages/cli/src/main.ts").matchAll(/case "([a-z]+)":/g);
   return {
     version,
     node: devDependencies["node"] ?? "",
     defaultPort: Number(FLAGS.port.default),
-    variables: new Set(flags.map((flag) => variableName(flag))),
-    commands: new Set([...[...commands].map(([, name = ""]) => name), ...NOT_YET_IN_THE_PROGRAM.commands]),
+    variables: new Set(Object.keys(FLAGS).map((flag) => variableName(flag))),
+    commands: new Set([...commands].map(([, name = ""]) => name)),
     getPaths: new Set(Object.entries(api.paths).flatMap(([path, verbs]) => ("get" in verbs ? [path] : []))),
   };
 }

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import {
-  createHmac,
+  createHash,
   createPrivateKey,
   createPublicKey,
-  createSecretKey,
+  hash,
   sign as signEd25519,
   type KeyObject,
 } from "node:crypto";
@@ -57,10 +57,47 @@ function createSign(secret: SharedSecret | SigningKey): SignOne {
   return secret.kind === "shared" ? createSharedSign(secret) : createEd25519Sign(secret);
 }
 
-/** Two updates of a prepared key measured fastest: no joined copy, and digest encodes the base64 itself. */
 function createSharedSign(secret: SharedSecret): SignOne {
-  const key = createSecretKey(secret.bytes);
-  return (prefix, body) => `v1,${createHmac("sha256", key).update(prefix).update(body).digest("base64")}`;
+  const hmac = createHmacSha256(secret.bytes);
+  return (prefix, body) => `v1,${hmac(prefix, body)}`;
+}
+
+const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
+
+/** Where content is put together to be hashed; one for all, as nothing is awaited between writing and hashing. */
+let scratch = Buffer.alloc(16_384);
+
+/**
+ * HMAC-SHA256 in base64, as RFC 2104 defines it: H(key ⊕ opad ‖ H(key ⊕ ipad ‖ content)). Two one-shot hashes
+ * over prepared bytes take little more than half the time of `createHmac`, which makes and discards an object of
+ * OpenSSL's for each signature. `prefix` has to be ASCII.
+ */
+function createHmacSha256(key: Uint8Array): (prefix: string, body: Uint8Array | string) => string {
+  const block = Buffer.alloc(BLOCK_BYTES);
+  block.set(key.length > BLOCK_BYTES ? createHash("sha256").update(key).digest() : key);
+  const inner = block.map((byte) => byte ^ 0x36);
+  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
+  outer.set(block.map((byte) => byte ^ 0x5c));
+  return (prefix, body) => {
+    assertTextOrBytes(body);
+    const bodyAt = BLOCK_BYTES + prefix.length;
+    const end = bodyAt + (typeof body === "string" ? Buffer.byteLength(body) : body.length);
+    if (end > scratch.length) scratch = Buffer.alloc(end);
+    scratch.set(inner);
+    scratch.write(prefix, BLOCK_BYTES, "latin1");
+    if (typeof body === "string") scratch.write(body, bodyAt);
+    else scratch.set(body, bodyAt);
+    // As text, because a digest that comes as a buffer takes twice as long.
+    outer.write(hash("sha256", scratch.subarray(0, end), "binary"), BLOCK_BYTES, "latin1");
+    return hash("sha256", outer, "base64");
+  };
+}
+
+/** Anything else would be taken for no bytes at all, and signed. */
+function assertTextOrBytes(body: Uint8Array | string): void {
+  if (typeof body === "string" || (ArrayBuffer.isView(body) && body.length === body.byteLength)) return;
+  throw new TypeError("A body to sign is text or a Uint8Array.");
 }
 
 /** Ed25519 reads its input twice, so OpenSSL needs it in one piece. */

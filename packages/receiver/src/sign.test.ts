@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatSecret, sign, WebhookUsageError } from "./index.ts";
@@ -83,7 +84,7 @@ describe("what a receiver would refuse is not signed", () => {
   });
 
   test("a body that is neither text nor bytes", async () => {
-    for (const body of [{ test: 1 }, null, undefined, 42]) {
+    for (const body of [{ test: 1 }, null, undefined, 42, [1]]) {
       const input = { ...good, body: untyped(body, "") };
       await expect(sign(input)).rejects.toMatchObject({ code: "sign_body_invalid" });
       expect(() => createSigner([good.secrets]).sign(good.id, good.timestamp, input.body)).toThrow();
@@ -115,3 +116,29 @@ test("both signers agree for any key, id, time and body, also text with lone sur
     { numRuns: 200 },
   );
 });
+
+test("the prepared HMAC is createHmac's, at every length of key and content around a block, and after a long one", () => {
+  const id = "msg_1";
+  const expected = (key: Uint8Array, body: Uint8Array): string =>
+    `v1,${createHmac("sha256", key).update(`${id}.1.`).update(body).digest("base64")}`;
+  const contents = [100_000, ...Array.from({ length: 140 }, (_, length) => length)].map((length) =>
+    Uint8Array.from({ length }, (_, index) => index * 7),
+  );
+  for (let length = 24; length <= 75; length++) {
+    const key = Uint8Array.from({ length }, (_, index) => 255 - index);
+    const signer = createSigner([formatLongSecret(key)]);
+    for (const body of contents) expect(signer.sign(id, 1, body)).toBe(expected(key, body));
+  }
+});
+
+test("bytes in another view than a Uint8Array are refused, not signed as if they were none", () => {
+  const signer = createSigner([good.secrets]);
+  for (const body of [new Uint16Array(4), new DataView(new ArrayBuffer(4)), new ArrayBuffer(4)]) {
+    expect(() => signer.sign(good.id, good.timestamp, untyped(body, ""))).toThrow(TypeError);
+  }
+});
+
+/** Secrets longer than the standard's 64 bytes are taken, though none is made. */
+function formatLongSecret(key: Uint8Array): string {
+  return `whsec_${Buffer.from(key).toString("base64")}`;
+}

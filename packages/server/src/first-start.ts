@@ -59,14 +59,19 @@ async function addKey(
   { store, runtime }: { store: Store; runtime: Runtime },
 ): Promise<void> {
   const hashed = hashApiKey(key);
-  const known = await store.environments.findApiKey(hashed);
-  if (known) return;
-  await store.environments.insertApiKey({
-    id: runtime.ids.next(ID_PREFIX.apiKey),
-    environmentId: environment.id,
-    hash: hashed,
-    createdAt: runtime.clock.now(),
-  });
+  const isKnown = async (): Promise<boolean> => (await store.environments.findApiKey(hashed)) !== null;
+  if (await isKnown()) return;
+  try {
+    await store.environments.insertApiKey({
+      id: runtime.ids.next(ID_PREFIX.apiKey),
+      environmentId: environment.id,
+      hash: hashed,
+      createdAt: runtime.clock.now(),
+    });
+  } catch (error) {
+    // Another node that starts with the same key was faster.
+    if (!(await isKnown())) throw error;
+  }
 }
 
 function newKey(environment: string, runtime: Runtime): string {

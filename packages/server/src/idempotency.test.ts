@@ -83,7 +83,7 @@ describe("a control-plane POST with an Idempotency-Key", () => {
 });
 
 describe("the hashes of a request", () => {
-  const base = { environmentId: "env_1", method: "POST", url: "/a?q=1", key: "k", bodyText: "{}" };
+  const base = { environmentId: "env_1", method: "POST", url: "/a?q=1", key: "k", body: Buffer.from("{}") };
 
   it("differ in scope by environment, method, path and key, in body by query and body, and hide the key", () => {
     const first = keyedRequest(base);
@@ -96,7 +96,11 @@ describe("the hashes of a request", () => {
     ].map((request) => request?.scope);
     expect(new Set(scopes).size).toBe(5);
     expect(keyedRequest({ ...base, url: "/a/?q=1" })).toEqual(first);
-    const hashes = [first, keyedRequest({ ...base, url: "/a" }), keyedRequest({ ...base, bodyText: "[]" })];
+    const hashes = [
+      first,
+      keyedRequest({ ...base, url: "/a" }),
+      keyedRequest({ ...base, body: Buffer.from("[]") }),
+    ];
     expect(new Set(hashes.map((request) => request?.bodyHash)).size).toBe(3);
     expect(first?.scope).toMatch(/^[A-Za-z0-9+/]{43}=$/);
     expect(keyedRequest({ ...base, key: undefined })).toBeNull();

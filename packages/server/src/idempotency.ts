@@ -22,7 +22,7 @@ export function keyedRequest(request: {
   /** As sent, with its query. */
   readonly url: string;
   readonly key: string | readonly string[] | undefined;
-  readonly bodyText: string;
+  readonly body: Uint8Array;
 }): KeyedRequest | null {
   const { key, url } = request;
   if (key === undefined) return null;
@@ -38,7 +38,7 @@ export function keyedRequest(request: {
   return {
     environmentId: request.environmentId,
     scope: hash("sha256", scope, "base64"),
-    bodyHash: hash("sha256", `${query}\n${request.bodyText}`, "base64"),
+    bodyHash: hash("sha256", Buffer.concat([Buffer.from(`${query}\n`), request.body]), "base64"),
   };
 }
 

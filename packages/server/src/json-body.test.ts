@@ -4,7 +4,11 @@ import { readJsonBody } from "./json-body.ts";
 import { findJsonFault } from "./json-fault.ts";
 
 const read = (body: string | Buffer): unknown =>
-  readJsonBody(typeof body === "string" ? Buffer.from(body) : body, { member: "payload", depthMax: 64 });
+  readJsonBody(typeof body === "string" ? Buffer.from(body) : body, {
+    member: "payload",
+    verbatimOnly: true,
+    depthMax: 64,
+  });
 
 describe("a body that is not JSON", () => {
   it.each([

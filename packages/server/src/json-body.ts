@@ -1,22 +1,42 @@
 import { isUtf8 } from "node:buffer";
 import { PosthasteError } from "@posthaste/core/domain/errors";
+import { findMember } from "./json-envelope.ts";
 import { findJsonFault, placeOf, type Fault } from "./json-fault.ts";
-import { scanMember, TooDeep, type Span } from "./json-scan.ts";
+import { scanMember, TooDeep } from "./json-scan.ts";
 
-/** A body that was read once: its text as it came, its parsed value and the span of one member. */
+/** A body that was read once. */
 export interface JsonBody {
-  readonly text: string;
   readonly value: unknown;
-  /** Of the member asked for; null when there is none. */
-  readonly span: Span | null;
+  /** The text of the member asked for, exactly as it came; null when there is none. */
+  readonly verbatim: string | null;
+}
+
+export interface JsonReading {
+  readonly member: string;
+  /** Whether the member's value may be left out: `{}` can stand for it. */
+  readonly verbatimOnly: boolean;
+  readonly depthMax: number;
 }
 
 /** Reads a body as JSON; refuses with 400 and the place of the fault. */
-export function readJsonBody(
-  bytes: Buffer,
-  { member, depthMax }: { member: string; depthMax: number },
-): JsonBody {
-  const text = decode(bytes);
+export function readJsonBody(bytes: Buffer, reading: JsonReading): JsonBody {
+  if (!isUtf8(bytes)) throw notUtf8(bytes);
+  return (reading.verbatimOnly ? readAround(bytes, reading) : null) ?? readWhole(bytes, reading);
+}
+
+/** Parses what is around the member; null when that takes a thorough look. */
+function readAround(bytes: Buffer, { member, depthMax }: JsonReading): JsonBody | null {
+  const place = findMember(bytes, { name: member, depthMax });
+  if (place === null) return null;
+  const { start, end } = place;
+  return {
+    value: JSON.parse(`${bytes.toString("utf8", 0, start)}{}${bytes.toString("utf8", end)}`),
+    verbatim: bytes.toString("utf8", start, end),
+  };
+}
+
+function readWhole(bytes: Buffer, { member, depthMax }: JsonReading): JsonBody {
+  const text = bytes.toString("utf8");
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -24,7 +44,8 @@ export function readJsonBody(
     throw refuse(text, findJsonFault(text), error);
   }
   try {
-    return { text, value, span: scanMember(text, member, { from: 0, depthMax }) };
+    const span = scanMember(text, member, { from: 0, depthMax });
+    return { value, verbatim: span === null ? null : text.slice(span.start, span.end) };
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error;
     const { line, column, offset } = placeOf(text, error.offset);
@@ -36,14 +57,11 @@ export function readJsonBody(
   }
 }
 
-function decode(bytes: Buffer): string {
-  if (!isUtf8(bytes)) {
-    throw new PosthasteError(
-      "invalid_json",
-      `The body is not UTF-8: the sequence at byte ${brokenUtf8At(bytes)} is broken. Send JSON encoded as UTF-8.`,
-    );
-  }
-  return bytes.toString("utf8");
+function notUtf8(bytes: Buffer): PosthasteError {
+  return new PosthasteError(
+    "invalid_json",
+    `The body is not UTF-8: the sequence at byte ${brokenUtf8At(bytes)} is broken. Send JSON encoded as UTF-8.`,
+  );
 }
 
 function refuse(text: string, fault: Fault | null, cause: unknown): PosthasteError {

@@ -7,7 +7,6 @@ import { Type, type Static, type TObject, type TSchema } from "typebox";
 import type { Answer } from "./answer.ts";
 import { keyedRequest, type AnswerMemory, type KeyedRequest, type Remember } from "./idempotency.ts";
 import { readJsonBody, type JsonBody } from "./json-body.ts";
-import type { Span } from "./json-scan.ts";
 import { queryReader } from "./query.ts";
 import { compile, type Checker } from "./validation.ts";
 import type { WriteOrder } from "./write-order.ts";
@@ -94,9 +93,8 @@ interface Call<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
-  /** The body as it came, and where in it the member named by `verbatim` stands. */
-  readonly text: string;
-  readonly span: Span | null;
+  /** The text of the body's member named by `verbatim`, exactly as it came; null when there is none. */
+  readonly verbatim: string | null;
   /** Of a POST with an Idempotency-Key. */
   readonly keyed: KeyedRequest | null;
   /** For the store write of a POST: remembers this answer in the same transaction. */
@@ -118,6 +116,8 @@ interface EnvironmentRoute<
   readonly bodyOptional?: boolean;
   /** The member whose exact text the handler needs. */
   readonly verbatim?: string;
+  /** The handler reads that text only: in `body` the member may stand as `{}`. */
+  readonly verbatimOnly?: boolean;
   /** The engine keeps the keys of messages, in the transaction that stores them. */
   readonly idempotency?: "engine";
   readonly handle: (
@@ -145,9 +145,10 @@ export function environmentRoute<
   const body = definition.body && compile(definition.body);
   const reading = {
     member: definition.verbatim ?? NO_MEMBER,
+    verbatimOnly: definition.verbatimOnly ?? false,
     depthMax: definition.depthMax ?? JSON_DEPTH_MAX,
   };
-  const emptyBody = definition.bodyOptional === true ? { text: "", value: {}, span: null } : undefined;
+  const emptyBody = definition.bodyOptional === true ? NO_BODY : undefined;
   return {
     ...definition,
     params: definition.params ?? null,
@@ -164,7 +165,6 @@ export function environmentRoute<
           : bytes === undefined && emptyBody !== undefined
             ? emptyBody
             : readJsonBody(bytes ?? NO_BYTES, reading);
-      const { text, span } = json;
       const keyed =
         method === "POST"
           ? keyedRequest({
@@ -172,7 +172,7 @@ export function environmentRoute<
               method,
               url: incoming.url,
               key: incoming.idempotencyKey,
-              bodyText: text,
+              body: bytes ?? NO_BYTES,
             })
           : null;
       const call = {
@@ -180,8 +180,7 @@ export function environmentRoute<
         params: checked(params, incoming.params, PATH_LOC),
         query: checked(query?.checker, query?.read(incoming.query), QUERY_LOC),
         body: checked(body, json.value, BODY_LOC),
-        text,
-        span,
+        verbatim: json.verbatim,
         keyed,
         remember: REMEMBER_NOTHING,
       };
@@ -192,7 +191,7 @@ export function environmentRoute<
 }
 
 const NO_BYTES = Buffer.alloc(0);
-const NO_BODY: JsonBody = { text: "", value: {}, span: null };
+const NO_BODY: JsonBody = { value: {}, verbatim: null };
 const PATH_LOC: readonly string[] = ["path"];
 const QUERY_LOC: readonly string[] = ["query"];
 const BODY_LOC: readonly string[] = ["body"];

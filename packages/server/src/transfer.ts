@@ -61,8 +61,7 @@ function read<Name extends string>(
   options: Readonly<Record<Name, { type: "string" }>>,
 ): Partial<Record<Name, string>> {
   try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every option is a text
-    return parseArgs({ args: [...args], options }).values as Partial<Record<Name, string>>;
+    return parseArgs({ args: [...args], options }).values;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`${reason.split(". To specify")[0]} — see: posthaste ${command} --help`);

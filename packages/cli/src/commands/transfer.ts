@@ -1,3 +1,4 @@
+import type * as Transfer from "@posthaste/server/transfer";
 import { EXIT_USAGE } from "../exit-codes.ts";
 
 const EXPORT_USAGE = `posthaste export — everything a data directory holds, as JSON lines; stop its server first
@@ -39,9 +40,7 @@ function wantsHelp(args: readonly string[]): boolean {
   return args.includes("--help") || args.includes("-h");
 }
 
-async function orFail(
-  work: (server: typeof import("@posthaste/server/transfer")) => Promise<void>,
-): Promise<void> {
+async function orFail(work: (server: typeof Transfer) => Promise<void>): Promise<void> {
   const server = await import("@posthaste/server/transfer");
   try {
     await work(server);

@@ -65,7 +65,7 @@ export class Applications {
 
   /** The other nodes changed: lanes that are now somebody else's are handed back. */
   ownersChanged(): void {
-    for (const lane of [...this.#dispatcher.scheduler.lanes()]) this.#leaveToOwner(lane);
+    for (const lane of this.#dispatcher.scheduler.lanes()) this.#leaveToOwner(lane);
   }
 
   /** A delivery was to disable an endpoint; whether the store did that is seen here. */
@@ -91,7 +91,7 @@ export class Applications {
     const { scheduler } = this.#dispatcher;
     if (!scheduler.hasLanes(appId)) return;
     const alive = new Set(routed?.endpoints.map(({ id }) => id));
-    for (const lane of [...scheduler.lanes()]) {
+    for (const lane of scheduler.lanes()) {
       if (lane.appId === appId && !alive.has(lane.endpoint.id)) {
         this.#dispatcher.handBack(null, scheduler.remove(lane), "due");
       }

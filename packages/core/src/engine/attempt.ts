@@ -48,7 +48,9 @@ export async function attemptDelivery(
   const startedAt = runtime.clock.now();
   const timestampS = Math.floor(startedAt / SECOND_MS);
   const { messageId } = item.delivery;
-  const signature = signatureOf(lane, item, startedAt);
+  // Encoded once, for the signature and for the wire.
+  const body = Buffer.from(item.payload);
+  const signature = signatureOf(lane, { messageId, body }, startedAt);
   const headers: Record<string, string> = {
     ...endpoint.headers,
     "content-type": "application/json",
@@ -63,7 +65,7 @@ export async function attemptDelivery(
       : await options.egress.post({
           url: endpoint.url,
           headers,
-          body: item.payload,
+          body,
           deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
           signal: options.signal,
         });
@@ -104,11 +106,11 @@ export async function attemptDelivery(
 /** Null when the stored secrets cannot sign: nothing may leave unsigned. */
 function signatureOf(
   lane: Lane,
-  { delivery, payload }: QueuedDelivery & { payload: string },
+  { messageId, body }: { messageId: string; body: Uint8Array },
   now: number,
 ): string | null {
   try {
-    return lane.signer(now).sign(delivery.messageId, Math.floor(now / SECOND_MS), payload);
+    return lane.signer(now).sign(messageId, Math.floor(now / SECOND_MS), body);
   } catch {
     return null;
   }

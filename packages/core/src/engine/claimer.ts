@@ -149,7 +149,9 @@ export class Claimer {
       const lane = await this.#laneOf({ appId, endpointId });
       if (lane === null) continue;
       const limit = this.#limitOf(lane);
-      if (limit > 0) wanted.push({ appId, endpointId, limit, fifo: lane.endpoint.fifo });
+      // What a disabled one gets is only paused: no order, or its oldest, paused already, would hold the others back.
+      const fifo = lane.endpoint.fifo && !lane.endpoint.disabled;
+      if (limit > 0) wanted.push({ appId, endpointId, limit, fifo });
     }
     let claimed = 0;
     for (let at = 0; at < wanted.length && !signal.aborted;) {
@@ -184,7 +186,10 @@ export class Claimer {
       });
       // Of a lease that was lost meanwhile: they are released with it.
       if (!this.#node.active || this.#node.leaseId !== leaseId) return 0;
-      for (const item of claimed) this.#queue(item, leaseId);
+      const inOrder = new Set(lanes.flatMap(({ endpointId, fifo }) => (fifo ? [endpointId] : [])));
+      for (const item of claimed) {
+        this.#queue(item, { leaseId, inOrder: inOrder.has(item.delivery.endpointId) });
+      }
       // Cut by its own bound rather than by what is there: go on at once.
       if (claimed.length >= CLAIM_BATCH_MAX) this.#hungry = true;
       return claimed.length;
@@ -201,12 +206,17 @@ export class Claimer {
     return lane ? this.#limitOf(lane) : 0;
   }
 
-  #queue({ delivery, eventType, payload }: ClaimedDelivery, leaseId: string): void {
+  #queue(
+    { delivery, eventType, payload }: ClaimedDelivery,
+    { leaseId, inOrder }: { leaseId: string; inOrder: boolean },
+  ): void {
     const lane = this.#dispatcher.scheduler.find(delivery.endpointId);
     const item = { delivery, leaseId, eventType, payload, bytes: deliveryBytes(payload), committedAt: null };
     // Forgotten or disabled while the claim was under way.
     if (!lane) return this.#dispatcher.handBack(null, [item], "due");
     if (lane.endpoint.disabled) return this.#dispatcher.handBack(lane, [item], "paused");
+    // Enabled, or made FIFO, meanwhile: it has to come in its order.
+    if (lane.endpoint.fifo && !inOrder) return this.#dispatcher.handBack(lane, [item], "due");
     this.#dispatcher.scheduler.enqueue(lane, item);
   }
 

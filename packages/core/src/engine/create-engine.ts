@@ -163,8 +163,14 @@ class DeliveryEngine implements Engine {
     return this.#routing.peek(query.environmentId, query.ref) ?? this.#routing.find(query);
   }
 
-  applicationChanged(appId: string): Promise<void> {
-    return this.#applications.changed(appId);
+  async applicationChanged(appId: string): Promise<void> {
+    try {
+      await this.#applications.changed(appId);
+    } catch (error) {
+      // The change is stored, whoever is told what: lanes must not go on as before. Among many nodes the feed names it.
+      if (this.#member === null) this.#inBackground(this.#followLater(appId));
+      throw error;
+    }
   }
 
   async health(): Promise<Health> {
@@ -269,6 +275,20 @@ class DeliveryEngine implements Engine {
         if (told) this.#runtime.log.debug(fields, LOOP_FAILED);
         else this.#runtime.log.error(fields, LOOP_FAILED);
         await this.#runtime.timers.sleep(LOOP_RESTART_PAUSE_MS, signal);
+      }
+    }
+  }
+
+  /** Until it was read again, or the engine stops. */
+  async #followLater(appId: string): Promise<void> {
+    const { signal } = this.#stopping;
+    for (;;) {
+      await this.#runtime.timers.sleep(LOOP_RESTART_PAUSE_MS, signal);
+      if (signal.aborted) return;
+      try {
+        return await this.#applications.changed(appId);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
       }
     }
   }

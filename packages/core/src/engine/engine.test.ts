@@ -1,7 +1,8 @@
 import { createVerifier } from "@posthaste/receiver";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { LANE_QUEUE_MAX, LANES_BYTES_MAX } from "../domain/limits.ts";
 import { DAY_MS } from "../domain/time.ts";
+import { StoreUnavailable } from "../storage/port.ts";
 import { cleanUp, engineHarness, SECRET, START_MS } from "./testing/engine-harness.ts";
 
 afterEach(cleanUp);
@@ -488,4 +489,53 @@ test("a stored secret that cannot sign is a failed attempt that says so; rotated
   await harness.updateEndpoint({ ...endpoint, secrets: [{ key: SECRET, expiresAt: null }] });
   await harness.pass(2_000);
   await harness.until(() => harness.posts.length === 1);
+});
+
+test("everything owed to a disabled FIFO endpoint is paused, also behind an oldest that is paused already", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({ fifo: true });
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  let answer: ((status: number) => void) | undefined;
+  harness.answer = () => new Promise((resolve) => (answer = resolve));
+  const gone = await harness.send();
+  const queued = await harness.send();
+  await harness.until(() => harness.posts.length === 2);
+  const waiting = { ...queued, id: harness.runtime.ids.next("msg_") };
+  await harness.store.deliveries.commit({
+    accepted: [
+      {
+        message: waiting,
+        environmentId: harness.application.environmentId,
+        deliveries: [{ endpointId: endpoint.id, leased: false, fifo: true }],
+        leaseId: "",
+        idempotency: null,
+      },
+    ],
+    settled: [],
+  });
+  answer?.(410);
+  const stateOf = async ({ appId, id: messageId }: typeof gone) =>
+    (await harness.store.deliveries.listDue({ appId, messageId }))[0]?.state;
+  await harness.until(
+    async () => (await stateOf(queued)) === "paused" && (await stateOf(waiting)) === "paused",
+  );
+  expect(await stateOf(gone)).toBeUndefined();
+});
+
+test("a deletion that was stored but could not be read again is followed as soon as it can be", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint();
+  let answer: ((status: number) => void) | undefined;
+  harness.answer = () => new Promise((resolve) => (answer = resolve));
+  await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  await harness.store.endpoints.delete({ appId: endpoint.appId, id: endpoint.id });
+  const find = vi.spyOn(harness.store.applications, "findById");
+  find.mockRejectedValueOnce(new StoreUnavailable("away"));
+  await expect(harness.engine.applicationChanged(endpoint.appId)).rejects.toThrow("away");
+  await harness.until(() => harness.engine.snapshot().lanes === 0);
+  answer?.(500);
+  await harness.pass(10_000);
+  expect(harness.posts).toHaveLength(1);
 });

@@ -16,6 +16,9 @@ import type { ApiKey, Environment } from "../domain/environment.ts";
 import type { EventType } from "../domain/event-type.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
+import type { ClusterStore } from "./port-cluster.ts";
+
+export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 
 export interface Store {
   readonly deliveries: DeliveryStore;
@@ -67,6 +70,8 @@ export class AlreadyAnswered extends Error {
 // ---------------------------------------------------------------- the hot path
 
 export interface DeliveryStore {
+  /** Whether two commits at the same time are written side by side, and not one behind the other. */
+  readonly commitsInParallel: boolean;
   /** One transaction for everything that gathered: accepted messages with their deliveries, settled attempts. */
   commit(batch: CommitBatch): Promise<CommitResult>;
   /** Which endpoints have deliveries that nobody holds, and since when the oldest of each is due. Paged. */
@@ -165,9 +170,8 @@ export type EndpointChange =
       readonly reason: DisabledReason;
       readonly at: number;
       /**
-       * With the reason `failing`: only if the stored run of failures began then or earlier, as a success that this
-       * process does not know of may have ended the run. What is owed to an endpoint that so stays enabled is not
-       * paused, but due at once.
+       * With `failing`: only if the stored run of failures began then or earlier (a success elsewhere may have ended
+       * it). What is owed to an endpoint that so stays enabled is due at once instead of paused.
        */
       readonly failingSince?: number | undefined;
     };
@@ -228,41 +232,6 @@ export interface Idempotent {
   readonly idempotency?: IdempotentAnswer | undefined;
 }
 
-// ---------------------------------------------------------------- many nodes
-
-/**
- * Nodes are told apart from dead ones without comparing clocks: each counts its beats in the store, the others
- * watch the counts by their own monotonic clocks, and one that stands still for too long is declared dead. That
- * is one conditional write, and from then on the node's leases are nobody's: what it accepts is stored unleased,
- * what it claims is nothing, and what it settles counts only while nobody has taken the delivery over.
- */
-export interface ClusterStore {
-  /** Registers a process under a new id. */
-  join(node: { id: string; role: NodeRole }): Promise<void>;
-  /** One more beat, and every node there is. `alive` false: declared dead; it has to join under another id. */
-  beat(id: string): Promise<{ alive: boolean; nodes: ClusterNode[] }>;
-  /** Declares a node dead unless it has beaten since; true when it is dead now, whoever declared it. */
-  declareDead(node: { id: string; beats: number }): Promise<boolean>;
-  /** Removes a node whose leases are all released: after a graceful stop or a takeover. */
-  remove(id: string): Promise<void>;
-  /**
-   * Applications that were written to (they or their endpoints, by anyone), since `after`; null = from now on. One
-   * may be named again; none is left out. `cursor` is for the next call.
-   */
-  findChanges(query: { after: string | null }): Promise<{ appIds: string[]; cursor: string }>;
-}
-
-/** `worker`: claims and sends. `api`: accepts only. `all`: both. */
-export type NodeRole = "api" | "worker" | "all";
-
-export interface ClusterNode {
-  readonly id: string;
-  readonly role: NodeRole;
-  readonly beats: number;
-  /** Its leases are being released. */
-  readonly dead: boolean;
-}
-
 // ---------------------------------------------------------------- the control plane
 
 export type InsertResult<Entity> =
@@ -273,9 +242,7 @@ export type InsertResult<Entity> =
 export type UpdateResult = "updated" | "not_found" | "uid_taken";
 
 /** What a change is based on: it is refused as `stale` when the record was changed meanwhile. */
-export interface BasedOnVersion {
-  readonly basedOn?: { readonly updatedAt: number } | undefined;
-}
+export type BasedOnVersion = { readonly basedOn?: { readonly updatedAt: number } | undefined };
 
 /** What a change is based on: it is refused as `stale` when the endpoint was changed or disabled meanwhile. */
 export interface BasedOn {
@@ -333,7 +300,6 @@ export interface EventTypeStore {
   /** Which of these names do not exist (archived ones do). */
   findMissing(query: { environmentId: string; names: readonly string[] }): Promise<string[]>;
   list(query: { environmentId: string; page: Page; includeArchived: boolean }): Promise<EventType[]>;
-  /** Replaces the whole record. */
   update(eventType: EventType, options?: BasedOnVersion): Promise<UpdateResult | "stale">;
   delete(query: { environmentId: string; name: string }): Promise<boolean>;
 }

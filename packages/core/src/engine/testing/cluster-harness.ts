@@ -223,7 +223,8 @@ function startNode(parts: {
       async post(request) {
         const messageId = request.headers["webhook-id"] ?? "";
         const at = runtime.clock.now();
-        const post = { ...request, headers: { ...request.headers }, at, messageId, node: name };
+        const body = Buffer.from(request.body).toString();
+        const post = { ...request, headers: { ...request.headers }, body, at, messageId, node: name };
         harness.posts.push(post);
         const outcome = await outcomeOf(harness.answer(post), request.signal);
         await fault.running();

@@ -89,7 +89,13 @@ async function startHarness(parts: {
   const egress: Egress = {
     async post(request) {
       const messageId = request.headers["webhook-id"] ?? "";
-      const post = { ...request, headers: { ...request.headers }, at: runtime.clock.now(), messageId };
+      const post: Post = {
+        ...request,
+        headers: { ...request.headers },
+        body: Buffer.from(request.body).toString(),
+        at: runtime.clock.now(),
+        messageId,
+      };
       posts.push(post);
       const outcome = await outcomeOf(harness.answer(post), request.signal);
       // A killed process never hears the answer.

@@ -6,6 +6,7 @@ export type Answer = number | "timeout" | Promise<number> | { status: number; he
 
 /** A post that left, as the receiver would have seen it. */
 export interface Post extends EgressRequest {
+  readonly body: string;
   readonly at: number;
   readonly messageId: string;
 }

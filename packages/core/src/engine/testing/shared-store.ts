@@ -27,7 +27,6 @@ export function shareStore(store: Store): SharedStore {
   const orders = new Map<string, number>();
   const exclusive = oneAfterTheOther();
   const isAlive = (id: string): boolean => nodes.get(id)?.dead === false;
-  const orderKey = (endpointId: string, messageId: string): string => `${endpointId}/${messageId}`;
 
   const cluster: ClusterStore = {
     join: ({ id, role }) =>
@@ -161,6 +160,10 @@ export function shareStore(store: Store): SharedStore {
 /** The SQLite store's nouns are plain objects of functions. */
 function bound<Noun extends object>(noun: Noun): Noun {
   return { ...noun };
+}
+
+function orderKey(endpointId: string, messageId: string): string {
+  return `${endpointId}/${messageId}`;
 }
 
 function oneAfterTheOther(): <Result>(work: () => Promise<Result>) => Promise<Result> {

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { bigintArray, booleanArray, byteaArray, intArray, smallintArray, textArray } from "./arrays.ts";
 import { noPostgres } from "./testing/test-database.ts";
 
+const orNull = <Value>(values: fc.Arbitrary<Value>) => fc.array(fc.option(values), { maxLength: 40 });
+
 describe.skipIf(noPostgres)("arrays as the server reads them", () => {
   let client: pg.Client;
   beforeAll(async () => {
@@ -19,8 +21,6 @@ describe.skipIf(noPostgres)("arrays as the server reads them", () => {
         [array],
       )
     ).rows.map(({ value }) => value);
-
-  const orNull = <Value>(values: fc.Arbitrary<Value>) => fc.array(fc.option(values), { maxLength: 40 });
 
   test.each<[string, fc.Arbitrary<unknown[]>, (values: never) => Buffer, (value: never) => unknown]>([
     [

@@ -21,7 +21,7 @@ const readSettings = statement<Settings>(
      current_setting('full_page_writes'), current_setting('transaction_read_only'), pg_is_in_recovery(),
      current_setting('server_encoding'),
      (current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
-       - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'))::integer`,
+       - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' OR backend_type IS NULL))::integer`,
 );
 
 /**

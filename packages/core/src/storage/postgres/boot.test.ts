@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
+import { Scene } from "../testing/scene.ts";
 import { openDatabase } from "./database.ts";
 import { applyNext, listMigrations, migratePostgres, readSchema } from "./migrate.ts";
 import { runSql } from "./testing/run-sql.ts";
@@ -106,16 +108,36 @@ describe.skipIf(noPostgres)("a start on PostgreSQL", () => {
   });
 });
 
-describe.skipIf(noPostgres)("a migration", () => {
-  const schemaOf = async (url: string) => {
-    const database = openDatabase({ url, onProblem: () => undefined });
-    try {
-      return await readSchema(database.lists);
-    } finally {
-      await database.close();
-    }
-  };
+describe.skipIf(noPostgres)("an ordinary user who owns the database", () => {
+  test("is all that the store needs", async () => {
+    const url = await makeDatabase({ empty: true });
+    const name = new URL(url).pathname.slice(1);
+    await runSql(url, `CREATE ROLE ${name} LOGIN PASSWORD 'plain'; ALTER DATABASE ${name} OWNER TO ${name}`);
+    const store = await openStore(
+      withPart(url, (parts) => {
+        parts.username = name;
+        parts.password = "plain";
+      }),
+    );
+    const scene = await Scene.make(store, fakeRuntime());
+    await scene.deliver();
+    await scene.accept();
+    expect(await scene.claimDue()).toHaveLength(1);
+    expect(await store.stats()).toMatchObject({ dueDeliveries: 1 });
+    await store.close();
+  });
+});
 
+const schemaOf = async (url: string) => {
+  const database = openDatabase({ url, onProblem: () => undefined });
+  try {
+    return await readSchema(database.lists);
+  } finally {
+    await database.close();
+  }
+};
+
+describe.skipIf(noPostgres)("a migration", () => {
   test("runs once when it is started twice at the same moment", async () => {
     const url = await makeDatabase({ empty: true });
     await Promise.all([migratePostgres({ url }), migratePostgres({ url })]);
@@ -131,7 +153,7 @@ describe.skipIf(noPostgres)("a migration", () => {
     const killed = { ...first!, sql: `${first!.sql}; SELECT pg_terminate_backend(pg_backend_pid())` };
     await expect(applyNext(database.dispatch, [killed])).rejects.toMatchObject({ name: "StoreUnavailable" });
     expect(await tablesOf(url)).toEqual([]);
-    expect(await applyNext(database.dispatch, [first!])).toBe(true);
+    expect(await applyNext(database.dispatch, [first!])).toEqual({ applied: true, before: 0 });
     await database.close();
   });
 });

@@ -1,12 +1,19 @@
 import { OUTCOME_ASKS_MAX, OUTCOME_PAUSE_MS } from "../../domain/limits.ts";
 import { CommitInDoubt, StoreUnavailable } from "../port.ts";
-import type { ConnectionPool } from "./database.ts";
 import { toStoreError } from "./failure.ts";
 import { pause } from "./pause.ts";
-import { statement } from "./statement.ts";
+import { type Statement, statement } from "./statement.ts";
 
 /** By what a transaction is found again: its number, and the timeline of the log that the number belongs to. */
 export type TransactionMark = [xid: string, timeline: string];
+
+/** A pool, as far as it is needed here. */
+interface Pool {
+  query<Row extends readonly unknown[]>(
+    asked: Statement<Row>,
+    values: readonly string[],
+  ): Promise<{ readonly rows: Row[] }>;
+}
 
 /** With what is needed to ask again later. */
 export class UndecidedCommit extends CommitInDoubt {
@@ -33,9 +40,9 @@ const findStatus = statement<[timeline: string, status: string | null]>(
 
 /** Finds out what became of a transaction whose COMMIT was sent and not answered. */
 export class CommitOutcome {
-  readonly #pool: Pick<ConnectionPool, "query">;
+  readonly #pool: Pool;
 
-  constructor(pool: Pick<ConnectionPool, "query">) {
+  constructor(pool: Pool) {
     this.#pool = pool;
   }
 
@@ -73,7 +80,7 @@ type TransactionStatus = "committed" | "aborted" | "in progress" | "unknown";
 
 /** "in progress" also means: the server has not noticed yet that the connection is gone, or waits for a standby. */
 export async function findTransaction(
-  pool: Pick<ConnectionPool, "query">,
+  pool: Pool,
   [xid, timeline]: TransactionMark,
 ): Promise<TransactionStatus> {
   const [[timelineNow, status] = [null, null]] = (await pool.query(findStatus, [xid, timeline])).rows;

@@ -4,16 +4,21 @@ import { StoreUnavailable } from "../port.ts";
 import { CommitOutcome, type TransactionMark } from "./commit-outcome.ts";
 import { isBroken, toStoreError } from "./failure.ts";
 import { prepareSession, type Planning } from "./session.ts";
-import { type Statement, statement } from "./statement.ts";
+import type { Statement } from "./statement.ts";
 
 /** How long a caller waits for a connection before it is told that the store is not available. */
 const ACQUIRE_TIMEOUT_MS = 2_000;
 /** Nothing we ask takes this long unless the database is in trouble. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/**
+ * A process that freezes in the middle of a transaction holds its locks no longer than this, its node's among them: it
+ * has to be declared dead, and taken over, in time.
+ */
+const FROZEN_TIMEOUT_MS = 3_000;
 /** When not even the refusal of a statement comes back, the connection is given up. */
 const SILENCE_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000;
 /** The same for what only asks whether all is well. */
-const PULSE_TIMEOUT_MS = 1_500;
+const PULSE_TIMEOUT_MS = 2_000;
 
 const INT8_OID = 20;
 
@@ -122,10 +127,9 @@ interface PgPoolOptions {
   readonly onProblem: (error: Error) => void;
 }
 
-const markTransaction = statement<TransactionMark>(
-  "transaction.mark",
-  "SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)",
-);
+/** In one message, as every message costs both sides. */
+const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
+  SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`;
 
 class PgPool implements ConnectionPool {
   readonly #pool: pg.Pool;
@@ -141,16 +145,17 @@ class PgPool implements ConnectionPool {
       connectionTimeoutMillis: Math.min(ACQUIRE_TIMEOUT_MS, silenceMs ?? ACQUIRE_TIMEOUT_MS),
       statement_timeout: silenceMs === null ? 0 : STATEMENT_TIMEOUT_MS,
       query_timeout: silenceMs ?? 0,
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: silenceMs === null ? STATEMENT_TIMEOUT_MS : FROZEN_TIMEOUT_MS,
       application_name: "posthaste",
       keepAlive: true,
       pipeline: true,
       types: TYPES,
-      verify: (client, done) => {
+      // Awaited by the pool, although its types do not say so.
+      onConnect: (client): unknown => {
         // Without a listener the loss of a connection in use would end the process; its queries reject anyway.
         client.on("error", () => undefined);
         client.on("notice", ({ code }) => void this.#warned.set(client, code ?? ""));
-        prepareSession(client, planning).then(() => done(), done);
+        return prepareSession(client, planning);
       },
     });
     // A connection that the server ends while it is being closed is no problem.
@@ -172,18 +177,13 @@ class PgPool implements ConnectionPool {
   async transaction<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
     const client = await this.#acquire();
     let result: Result;
-    let mark: TransactionMark | undefined;
+    let mark: TransactionMark;
     try {
-      gather(client);
-      const begun = client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
-      const marked = run(client, markTransaction, []);
+      const begun = begin(client);
       // Looked at below: an error of the work comes first.
       begun.catch(() => undefined);
-      marked.catch(() => undefined);
       result = await work(transactionConnection(client));
-      await begun;
-      [mark] = (await marked).rows;
-      if (mark === undefined) throw new Error("a transaction has no number");
+      mark = await begun;
     } catch (error) {
       // COMMIT was not sent: whatever happened, nothing is stored.
       await this.#rollBack(client);
@@ -241,6 +241,17 @@ class PgPool implements ConnectionPool {
     if (command !== "COMMIT") throw new StoreUnavailable("the transaction was rolled back");
     this.#outcome.check(mark, this.#warned.get(client));
   }
+}
+
+async function begin(client: pg.PoolClient): Promise<TransactionMark> {
+  gather(client);
+  const answers: unknown = await client.query({ text: BEGIN, rowMode: "array" });
+  // pg answers several statements with a list, which its types do not say.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the second statement's only row
+  const [, marked] = answers as [unknown, { rows: TransactionMark[] }];
+  const [mark] = marked.rows;
+  if (mark === undefined) throw new Error("a transaction has no number");
+  return mark;
 }
 
 /** Its promises may be left alone: the error that counts is the one that `work` rejects with. */

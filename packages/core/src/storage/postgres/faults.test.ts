@@ -1,3 +1,4 @@
+import pg from "pg";
 import { afterEach, describe, expect, test } from "vitest";
 import { fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
 import { CommitInDoubt, type Store, StoreUnavailable } from "../port.ts";
@@ -35,8 +36,8 @@ describe.skipIf(noPostgres)("when connections are cut", () => {
     const stored = new Set<string>();
     const refused = new Set<string>();
     const doubted = new Set<string>();
-    let working = 4;
-    const commits = Array.from({ length: working }, async () => {
+    const state = { working: 4 };
+    const commits = Array.from({ length: state.working }, async () => {
       for (let round = 0; round < 60; round++) {
         const accepted = Array.from({ length: 3 }, () => scene.accepted({ leased: true }));
         const ids = accepted.map(({ message }) => message.id);
@@ -48,11 +49,11 @@ describe.skipIf(noPostgres)("when connections are cut", () => {
           for (const id of ids) (error instanceof CommitInDoubt ? doubted : refused).add(id);
         }
       }
-      working -= 1;
+      state.working -= 1;
     });
     let cut = 0;
     const cutting = (async () => {
-      while (working > 0) {
+      while (state.working > 0) {
         const rows = await runSql(
           url,
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -79,9 +80,9 @@ describe.skipIf(noPostgres)("when connections are cut", () => {
       await scene.acceptAll(Array.from({ length: 20 }, () => scene.accepted()));
     }
     const claimed = new Set<string>();
-    let isDone = false;
+    const state = { isDone: false };
     const cutting = (async () => {
-      while (!isDone) {
+      while (!state.isDone) {
         await runSql(
           url,
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -98,7 +99,7 @@ describe.skipIf(noPostgres)("when connections are cut", () => {
       const leased = await idsOf(url, "SELECT message_id AS id FROM due WHERE leased_by IS NOT NULL");
       expect([...leased].filter((id) => !claimed.has(id))).toEqual([]);
     }
-    isDone = true;
+    state.isDone = true;
     await cutting;
   });
 
@@ -106,10 +107,7 @@ describe.skipIf(noPostgres)("when connections are cut", () => {
     const url = await makeDatabase();
     const store = await open(url, { ingest: 1, dispatch: 1, lists: 1 });
     const scene = await Scene.make(store, fakeRuntime());
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
-    const { Client } = (await import("pg")).default;
-    const holder = new Client({ connectionString: url });
+    const holder = new pg.Client({ connectionString: url });
     await holder.connect();
     await holder.query("BEGIN");
     await holder.query("SELECT 1 FROM node FOR UPDATE");
@@ -120,23 +118,22 @@ describe.skipIf(noPostgres)("when connections are cut", () => {
     expect(await store.health()).toEqual({ ok: true });
     await holder.query("ROLLBACK");
     await holder.end();
-    release();
-    await held;
     expect(await first).toEqual([{ kind: "accepted" }]);
   });
 });
 
-describe.skipIf(noPostgres)("when the answer to a COMMIT does not come", () => {
-  const behindProxy = async (): Promise<{ url: string; proxy: CuttingProxy; scene: Scene }> => {
-    const url = await makeDatabase();
-    const proxy = await startCuttingProxy(url);
-    proxies.push(proxy);
-    const scene = await Scene.make(await open(proxy.url), fakeRuntime());
-    return { url, proxy, scene };
-  };
-  const isStored = async (url: string, id: string): Promise<boolean> =>
-    (await runSql(url, "SELECT 1 FROM message WHERE id = $1", [id])).length > 0;
+const behindProxy = async (): Promise<{ url: string; proxy: CuttingProxy; scene: Scene }> => {
+  const url = await makeDatabase();
+  const proxy = await startCuttingProxy(url);
+  proxies.push(proxy);
+  const scene = await Scene.make(await open(proxy.url), fakeRuntime());
+  return { url, proxy, scene };
+};
 
+const isStored = async (url: string, id: string): Promise<boolean> =>
+  (await runSql(url, "SELECT 1 FROM message WHERE id = $1", [id])).length > 0;
+
+describe.skipIf(noPostgres)("when the answer to a COMMIT does not come", () => {
   test("although it went through, the store finds out and answers as if it had come", async () => {
     const { url, proxy, scene } = await behindProxy();
     const accepted = scene.accepted({ leased: true });
@@ -216,5 +213,29 @@ describe.skipIf(noPostgres)("when the database goes", () => {
     );
     await expect.poll(() => store.health()).toEqual({ ok: false, reason: "The database only reads." });
     await expect(scene.acceptAll([scene.accepted()])).rejects.toMatchObject({ name: "StoreUnavailable" });
+  });
+
+  test("a commit whose standby was not waited for to the end is not taken for one", async () => {
+    const server = await startPostgres();
+    servers.push(server);
+    const url = `${server.url}/postgres`;
+    await migratePostgres({ url });
+    const store = await open(url);
+    const scene = await Scene.make(store, fakeRuntime());
+    // Its day's partition is made here.
+    await scene.deliver();
+    await runSql(url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    await runSql(url, "SELECT pg_reload_conf()");
+    await expect
+      .poll(() => runSql(url, "SHOW synchronous_standby_names"))
+      .toEqual([{ synchronous_standby_names: "nobody" }]);
+    const commit = scene.acceptAll([scene.accepted({ leased: true })]);
+    const cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    const caught = expect(commit).rejects.toBeInstanceOf(CommitInDoubt);
+    await expect.poll(() => runSql(url, cancel)).toHaveLength(1);
+    await caught;
+    await runSql(url, "ALTER SYSTEM RESET synchronous_standby_names");
+    await runSql(url, "SELECT pg_reload_conf()");
+    await expect.poll(() => store.deliveries.findDueLanes({ after: null, limit: 10 })).toHaveLength(1);
   });
 });

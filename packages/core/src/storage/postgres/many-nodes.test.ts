@@ -157,14 +157,14 @@ describe.skipIf(noPostgres)("several nodes on one database", () => {
     const cluster = stores[0]!.cluster!;
     let { cursor } = await cluster.findChanges({ after: null });
     const told = new Map<string, number>();
-    let isDone = false;
+    const state = { isDone: false };
     const look = async (): Promise<void> => {
       const found = await cluster.findChanges({ after: cursor });
       ({ cursor } = found);
       for (const appId of found.appIds) told.set(appId, (told.get(appId) ?? 0) + 1);
     };
     const looking = (async () => {
-      while (!isDone) await look();
+      while (!state.isDone) await look();
     })();
     const written: string[] = [];
     await Promise.all(
@@ -176,7 +176,7 @@ describe.skipIf(noPostgres)("several nodes on one database", () => {
         }
       }),
     );
-    isDone = true;
+    state.isDone = true;
     await looking;
     await look();
     expect(written.map((id) => told.get(id))).toEqual(written.map(() => 1));

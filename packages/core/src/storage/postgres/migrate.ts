@@ -31,10 +31,14 @@ export async function migratePostgres({ url }: { url: string }): Promise<{ from:
   const pool = openMigrationPool(url);
   try {
     const migrations = listMigrations();
-    const from = (await readSchema(pool))?.version ?? 0;
-    while (await applyNext(pool, migrations));
+    let from: number | null = null;
+    for (let applied = true; applied;) {
+      const step = await applyNext(pool, migrations);
+      from ??= step.before;
+      ({ applied } = step);
+    }
     await ensureDaysAhead(pool);
-    return { from, to: migrations.at(-1)?.version ?? 0 };
+    return { from: from ?? 0, to: migrations.at(-1)?.version ?? 0 };
   } finally {
     await pool.close();
   }
@@ -60,8 +64,14 @@ const insertVersion = statement(
   "INSERT INTO schema_version (version, serves_from) VALUES ($1, $2)",
 );
 
-/** Applies one file; false when there is none left. */
-export function applyNext(pool: ConnectionPool, migrations: readonly Migration[]): Promise<boolean> {
+/**
+ * Applies one file, unless there is none left; tells the version before. Nothing looks at the schema on this
+ * connection ahead of the lock: PostgreSQL would remember that a table is missing while another process makes it.
+ */
+export function applyNext(
+  pool: ConnectionPool,
+  migrations: readonly Migration[],
+): Promise<{ applied: boolean; before: number }> {
   return pool.transaction(async (connection) => {
     await connection.query(lockMigration, [LOCK.migrate]);
     const schema = await readSchema(connection);
@@ -71,12 +81,13 @@ export function applyNext(pool: ConnectionPool, migrations: readonly Migration[]
         `The database has schema ${schema.version}, this program knows up to ${newest}. Run the newer program.`,
       );
     }
-    const next = migrations.find(({ version }) => version > (schema?.version ?? 0));
-    if (next === undefined) return false;
+    const before = schema?.version ?? 0;
+    const next = migrations.find(({ version }) => version > before);
+    if (next === undefined) return { applied: false, before };
     if (schema === null) await connection.execute(VERSION_TABLE);
     await connection.execute(next.sql);
     await connection.query(insertVersion, [next.version, next.servesFrom]);
-    return true;
+    return { applied: true, before };
   });
 }
 

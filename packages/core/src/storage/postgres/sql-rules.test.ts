@@ -5,7 +5,7 @@
  */
 import { parse } from "libpg-query";
 import { describe, expect, inject, test } from "vitest";
-import "./open.ts";
+import { openPostgresStore } from "./open.ts";
 import { allStatements } from "./statement.ts";
 import { runSql } from "./testing/run-sql.ts";
 import { noPostgres } from "./testing/test-database.ts";
@@ -69,7 +69,7 @@ function findLoose(scope: Tree, ctes: ReadonlySet<string>): string[] {
   ]);
   const quals = [
     scope["whereClause"],
-    ...from.flatMap((each) => findAll(each, "JoinExpr", NESTED).map(({ quals }) => quals)),
+    ...from.flatMap((each) => findAll(each, "JoinExpr", NESTED).map((join) => join["quals"])),
   ];
   const conditions = quals.flatMap((each) => findAll(each, "A_Expr", NESTED));
   return tables.flatMap((table) => {
@@ -112,9 +112,9 @@ async function calledWhileWriting(text: string): Promise<string[]> {
   ]);
 }
 
-describe.skipIf(noPostgres)("the SQL of the PostgreSQL store", () => {
-  const template = (): string => `${inject("postgres")!.url}/${inject("postgres")!.template}`;
+const template = (): string => `${inject("postgres")!.url}/${inject("postgres")!.template}`;
 
+describe.skipIf(noPostgres)("the SQL of the PostgreSQL store", () => {
   test.each([
     "SELECT * FROM due WHERE message_id = $1",
     "UPDATE due AS d SET ord = 1 FROM message AS m WHERE d.app_id = $1 AND m.id = d.message_id",
@@ -125,6 +125,8 @@ describe.skipIf(noPostgres)("the SQL of the PostgreSQL store", () => {
   });
 
   test("every statement holds each table to one application or environment", async () => {
+    // Its modules are all there are.
+    expect(openPostgresStore).toBeDefined();
     const loose: string[] = [];
     for (const { name, text } of allStatements()) {
       const tables = await looseTablesOf(text);

@@ -69,10 +69,11 @@ export const createMessageBatch = environmentRoute({
   idempotency: "engine",
   answers: { 200: MessageBatchOut },
   async handle(call, services) {
-    const { environmentId, body, text, span, query, keyed } = call;
+    const { environmentId, body, query, keyed } = call;
+    const text = call.verbatim ?? "[]";
     const application = await findApplication(call, services);
     const now = services.runtime.clock.now();
-    const spans = span === null ? [] : scanElements(text, { from: span.start, depthMax: DEPTH_MAX });
+    const spans = scanElements(text, { from: 0, depthMax: DEPTH_MAX });
     const entries = body.messages.map((value, index) =>
       readEntry(value, { text, span: spans[index], index, now }),
     );

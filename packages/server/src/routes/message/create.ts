@@ -29,13 +29,14 @@ export const createMessage = environmentRoute({
   query: Type.Object({ with_content: WithContent }),
   body: MessageIn,
   verbatim: "payload",
+  verbatimOnly: true,
   idempotency: "engine",
   answers: { 202: MessageOut },
-  async handle({ environmentId, params, query, body, text, span, keyed }, services) {
+  async handle({ environmentId, params, query, body, verbatim, keyed }, services) {
     const application =
       (await services.engine.findApplication({ environmentId, ref: params.app_id })) ??
       (await inlineApplication(body.application, { environmentId, ref: params.app_id, services }));
-    const payloadText = span === null ? "{}" : text.slice(span.start, span.end);
+    const payloadText = verbatim ?? "{}";
     const message = newMessage(body, { payloadText, now: services.runtime.clock.now(), loc: BODY });
     const [outcome] = await services.engine.accept({
       environmentId,

@@ -7,31 +7,28 @@ import { statement } from "../statement.ts";
 export const DUE_AT_ONCE = 0;
 
 /**
- * Declaring a node dead waits for this lock and keeps out those that come after it: what this transaction leases
- * is seen by the takeover, or is not leased.
+ * Messages and their deliveries, all of one node. Its row is held where it lives: declaring it dead waits for this
+ * transaction and keeps out those that come after it, so what is leased here is seen by the takeover, or is not
+ * leased. Inserts only: the ids are new, so nothing else waits.
  */
-const holdNode = statement<[id: string]>(
-  "node.hold",
-  "SELECT id FROM node WHERE id = $1 AND NOT dead FOR KEY SHARE",
-);
-
-const insertMessages = statement(
-  "message.insert",
-  `INSERT INTO message
-     (app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)
-   SELECT app_id, id, event_type, event_id, channels::text[], tags::text[], payload_expires_at, created_at, payload
-   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-     $9::text[])
-     AS m (app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)`,
-);
-
-/** The node's row is held already where it lives, so its second look is what the first one saw. */
-const insertDue = statement(
-  "due.insert",
-  `INSERT INTO due (app_id, endpoint_id, ord, message_id, attempts, next_attempt_at, leased_by, manual, once)
-   SELECT app_id, endpoint_id, 0, message_id, 0, ${DUE_AT_ONCE},
-     CASE WHEN leased THEN (SELECT id FROM node WHERE id = $5 AND NOT dead) END, FALSE, FALSE
-   FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) AS d (app_id, endpoint_id, message_id, leased)`,
+const insert = statement<[alive: boolean]>(
+  "message.accept",
+  `WITH alive AS MATERIALIZED (SELECT id FROM node WHERE id = $14 AND NOT dead FOR KEY SHARE),
+   stored AS (
+     INSERT INTO message
+       (app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)
+     SELECT app_id, id, event_type, event_id, channels::text[], tags::text[], payload_expires_at, created_at,
+       payload
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+       $8::bigint[], $9::text[])
+       AS m (app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)),
+   owed AS (
+     INSERT INTO due (app_id, endpoint_id, ord, message_id, attempts, next_attempt_at, leased_by, manual, once)
+     SELECT app_id, endpoint_id, 0, message_id, 0, ${DUE_AT_ONCE},
+       CASE WHEN leased THEN (SELECT id FROM alive) END, FALSE, FALSE
+     FROM unnest($10::text[], $11::text[], $12::text[], $13::boolean[])
+       AS d (app_id, endpoint_id, message_id, leased))
+   SELECT EXISTS (SELECT 1 FROM alive)`,
 );
 
 /** The inner ORDER BY is done before a place is drawn, so places follow the order of the batch. */
@@ -45,38 +42,32 @@ const insertFifoDue = statement(
      ORDER BY place) AS placed`,
 );
 
-/**
- * Looks whether each node that the messages are leased to lives, and keeps it so until the transaction ends.
- * Nodes are locked in one order; a node that is being declared dead meanwhile is waited for.
- */
-export function holdNodes(
-  connection: Connection,
-  accepted: readonly AcceptedMessage[],
-): Promise<ReadonlySet<string>> {
-  const leaseIds = new Set<string>();
-  for (const { leaseId, deliveries } of accepted) {
-    if (deliveries.some(isLeased)) leaseIds.add(leaseId);
-  }
-  const answers = [...leaseIds].toSorted().map((id) => connection.query(holdNode, [id]));
-  return Promise.all(answers).then((all) => new Set(all.flatMap(({ rows }) => rows.map(([id]) => id))));
-}
-
 /** A delivery of a FIFO endpoint is never born leased: which one is the oldest, only the store can tell. */
 export function isLeased({ leased, fifo }: { leased: boolean; fifo: boolean }): boolean {
   return leased && !fifo;
 }
 
-/** Inserts only: ids are new, so nothing here waits for another transaction. */
+/** Stores them; returns the nodes of theirs that live. Nodes are locked in one order. */
 export async function insertAccepted(
   connection: Connection,
   accepted: readonly AcceptedMessage[],
-): Promise<void> {
-  if (accepted.length === 0) return;
-  await Promise.all([
-    connection.query(insertMessages, messageColumns(accepted)),
-    ...dueInserts(connection, accepted),
-  ]);
+): Promise<ReadonlySet<string>> {
+  // One node accepts for itself: there is one group.
+  const groups = [...Map.groupBy(accepted, ({ leaseId }) => leaseId)].toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
+  const answers = groups.map(async ([leaseId, ofNode]) => {
+    const { columns, hasLeased } = dueColumns(ofNode);
+    const values = [...messageColumns(ofNode), ...columns, hasLeased ? leaseId : NOBODY];
+    const [[alive] = [false]] = (await connection.query(insert, values)).rows;
+    return alive ? [leaseId] : [];
+  });
+  const [alive] = await Promise.all([Promise.all(answers), insertFifo(connection, accepted)]);
+  return new Set(alive.flat());
 }
+
+/** No node has this id: none is looked for. */
+const NOBODY = "";
 
 function messageColumns(accepted: readonly AcceptedMessage[]): Buffer[] {
   const messages = accepted.map(({ message }) => message);
@@ -99,38 +90,32 @@ function arrayLiteral(values: readonly string[] | null): string | null {
   return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`;
 }
 
-function dueInserts(connection: Connection, accepted: readonly AcceptedMessage[]): Promise<unknown>[] {
-  const inserts: Promise<unknown>[] = [];
-  // One node accepts for itself: there is one group.
-  for (const [leaseId, ofNode] of Map.groupBy(accepted, (each) => each.leaseId)) {
-    const appIds: string[] = [];
-    const endpointIds: string[] = [];
-    const messageIds: string[] = [];
-    const leased: boolean[] = [];
-    for (const { message, deliveries } of ofNode) {
-      for (const delivery of deliveries) {
-        if (delivery.fifo) continue;
-        appIds.push(message.appId);
-        endpointIds.push(delivery.endpointId);
-        messageIds.push(message.id);
-        leased.push(delivery.leased);
-      }
+function dueColumns(accepted: readonly AcceptedMessage[]): { columns: Buffer[]; hasLeased: boolean } {
+  const appIds: string[] = [];
+  const endpointIds: string[] = [];
+  const messageIds: string[] = [];
+  const leased: boolean[] = [];
+  for (const { message, deliveries } of accepted) {
+    for (const delivery of deliveries) {
+      if (delivery.fifo) continue;
+      appIds.push(message.appId);
+      endpointIds.push(delivery.endpointId);
+      messageIds.push(message.id);
+      leased.push(delivery.leased);
     }
-    if (appIds.length === 0) continue;
-    const keys = [textArray(appIds), textArray(endpointIds), textArray(messageIds)];
-    inserts.push(connection.query(insertDue, [...keys, booleanArray(leased), leaseId]));
   }
+  const columns = [textArray(appIds), textArray(endpointIds), textArray(messageIds), booleanArray(leased)];
+  return { columns, hasLeased: leased.includes(true) };
+}
+
+async function insertFifo(connection: Connection, accepted: readonly AcceptedMessage[]): Promise<void> {
   const fifo = accepted.flatMap(({ message, deliveries }) =>
     deliveries.filter((delivery) => delivery.fifo).map(({ endpointId }) => ({ message, endpointId })),
   );
-  if (fifo.length > 0) {
-    inserts.push(
-      connection.query(insertFifoDue, [
-        textArray(fifo.map(({ message }) => message.appId)),
-        textArray(fifo.map(({ endpointId }) => endpointId)),
-        textArray(fifo.map(({ message }) => message.id)),
-      ]),
-    );
-  }
-  return inserts;
+  if (fifo.length === 0) return;
+  await connection.query(insertFifoDue, [
+    textArray(fifo.map(({ message }) => message.appId)),
+    textArray(fifo.map(({ endpointId }) => endpointId)),
+    textArray(fifo.map(({ message }) => message.id)),
+  ]);
 }

@@ -1,7 +1,5 @@
-import { ID_PREFIX } from "../../../domain/ids.ts";
-import { ksuidFloor } from "../../../domain/ksuid.ts";
-import { CLAIM_RECENT_MS, FIFO_WINDOW } from "../../../domain/limits.ts";
-import { type ClaimedDelivery, type ClaimRequest, CommitInDoubt } from "../../port.ts";
+import { FIFO_WINDOW } from "../../../domain/limits.ts";
+import type { ClaimedDelivery, ClaimRequest } from "../../port.ts";
 import { bigintArray, booleanArray, intArray, textArray } from "../arrays.ts";
 import type { Connection, ConnectionPool } from "../database.ts";
 import { statement } from "../statement.ts";
@@ -22,158 +20,124 @@ const lockFifoEndpoints = statement<[appId: string, endpointId: string]>(
    FOR NO KEY UPDATE OF e SKIP LOCKED`,
 );
 
-type ClaimedRow = [
-  total: number,
-  ...due: DueRow,
-  eventType: string | null,
-  payload: string | null,
-  payloadBytes: number,
-];
-
-const COLUMNS = "d.app_id, d.endpoint_id, d.ord, d.message_id, d.attempts, d.manual, d.once";
+type PickedRow = [appId: string, endpointId: string, order: number, messageId: string];
 
 /**
- * Leases what is due, lane by lane: at most `lane.max` of each, $7 in all, and as many as fit into $8 bytes of
- * payload (one at least).
+ * Locks what is due, lane by lane in their order: at most `lane.max` of each and $7 in all.
  *
- * Safe: a row is locked before it is leased, one that another claim is taking is passed over, and one that was
- * taken since this statement began is looked at again by PostgreSQL and found taken. The node's own row is held
- * first: a node that was declared dead claims nothing, and one that is being declared dead is waited for, or waits.
+ * Safe: a row that another claim is taking is passed over, and one that was taken since this statement began is
+ * looked at again by PostgreSQL and found taken. The node's own row is held first: a node that was declared dead
+ * claims nothing, and one that is being declared dead is waited for, or waits.
  *
  * A FIFO lane gives its oldest deliveries up to the first that is not due, and none while any is being sent. Its
  * endpoint was locked by a statement before this one, so that what the last claim took is seen here.
- *
- * Messages are looked for from $9 on: PostgreSQL then opens the partitions of a few days, not those of all.
  */
-const claim = statement<ClaimedRow>(
-  "claim.lease",
-  `WITH alive AS MATERIALIZED (SELECT id FROM node WHERE id = $1 AND NOT dead FOR KEY SHARE),
-   due_rows AS MATERIALIZED (
-     SELECT lane.n AS lane, found.*
-     FROM alive
-     CROSS JOIN unnest($3::text[], $4::text[], $5::integer[], $6::boolean[])
-       WITH ORDINALITY AS lane (app_id, endpoint_id, max, fifo, n)
-     CROSS JOIN LATERAL (
-       SELECT row_number() OVER (ORDER BY w.next_attempt_at, w.message_id) AS place, w.* FROM (
-         SELECT ${COLUMNS}, d.next_attempt_at FROM due AS d
-         WHERE NOT lane.fifo AND d.app_id = lane.app_id AND d.endpoint_id = lane.endpoint_id
-           AND d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2
-         ORDER BY d.app_id, d.endpoint_id, d.next_attempt_at, d.message_id
-         LIMIT lane.max FOR UPDATE SKIP LOCKED) AS w
-       UNION ALL
-       SELECT f.place, f.app_id, f.endpoint_id, f.ord, f.message_id, f.attempts, f.manual, f.once,
-         f.next_attempt_at
+const pick = statement<PickedRow>(
+  "claim.pick",
+  `WITH alive AS MATERIALIZED (SELECT id FROM node WHERE id = $1 AND NOT dead FOR KEY SHARE)
+   SELECT found.app_id, found.endpoint_id, found.ord, found.message_id
+   FROM alive
+   CROSS JOIN unnest($3::text[], $4::text[], $5::integer[], $6::boolean[])
+     WITH ORDINALITY AS lane (app_id, endpoint_id, max, fifo, n)
+   CROSS JOIN LATERAL (
+     SELECT row_number() OVER (ORDER BY w.next_attempt_at, w.message_id) AS place, w.app_id, w.endpoint_id,
+       w.ord, w.message_id
+     FROM (
+       SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.next_attempt_at FROM due AS d
+       WHERE NOT lane.fifo AND d.app_id = lane.app_id AND d.endpoint_id = lane.endpoint_id
+         AND d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2
+       ORDER BY d.app_id, d.endpoint_id, d.next_attempt_at, d.message_id
+       LIMIT lane.max FOR UPDATE SKIP LOCKED) AS w
+     UNION ALL
+     SELECT f.place, f.app_id, f.endpoint_id, f.ord, f.message_id
+     FROM (
+       SELECT row_number() OVER oldest AS place, bool_and(w.ready) OVER oldest AS all_ready,
+         bool_or(w.held) OVER () AS any_held, w.*
        FROM (
-         SELECT row_number() OVER oldest AS place, bool_and(w.ready) OVER oldest AS all_ready,
-           bool_or(w.held) OVER () AS any_held, w.*
-         FROM (
-           SELECT ${COLUMNS}, d.next_attempt_at, d.leased_by IS NOT NULL AS held,
-             d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2 AS ready
-           FROM due AS d
-           WHERE lane.fifo AND d.app_id = lane.app_id AND d.endpoint_id = lane.endpoint_id
-           ORDER BY d.app_id, d.endpoint_id, d.ord, d.message_id LIMIT ${FIFO_WINDOW}) AS w
-         WINDOW oldest AS (ORDER BY w.ord, w.message_id)) AS f
-       WHERE f.all_ready AND NOT f.any_held AND f.place <= lane.max) AS found),
-   wanted AS MATERIALIZED (
-     SELECT d.*, m.event_type, m.payload, row_number() OVER in_order AS total,
+         SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.leased_by IS NOT NULL AS held,
+           d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2 AS ready
+         FROM due AS d
+         WHERE lane.fifo AND d.app_id = lane.app_id AND d.endpoint_id = lane.endpoint_id
+         ORDER BY d.app_id, d.endpoint_id, d.ord, d.message_id LIMIT ${FIFO_WINDOW}) AS w
+       WINDOW oldest AS (ORDER BY w.ord, w.message_id)) AS f
+     WHERE f.all_ready AND NOT f.any_held AND f.place <= lane.max) AS found
+   ORDER BY lane.n, found.place LIMIT $7`,
+);
+
+/** What was picked of FIFO lanes: a resend or an operator may be at it. The others are locked already. */
+const lockPicked = statement(
+  "claim.lock_picked",
+  `SELECT FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
+     AS p (app_id, endpoint_id, ord, message_id)
+   JOIN due AS d ON d.app_id = p.app_id AND d.endpoint_id = p.endpoint_id AND d.ord = p.ord
+     AND d.message_id = p.message_id
+   FOR UPDATE OF d`,
+);
+
+type ClaimedRow = [total: number, ...due: DueRow, eventType: string | null, payload: string | null];
+
+/**
+ * Leases what was picked, as much as fits into $7 bytes of payload (one at least), and hands it out.
+ *
+ * A statement of its own: the rows are locked by now, so none is looked at a second time here. PostgreSQL 18.4 crashes when that happens in a
+ * statement that reads a partitioned table. And the range of ids is known: the partitions from $8 to $9 are the
+ * only ones that are opened.
+ */
+const lease = statement<ClaimedRow>(
+  "claim.lease",
+  `WITH wanted AS MATERIALIZED (
+     SELECT p.*, m.event_type, m.payload, row_number() OVER in_order AS total,
        sum(coalesce(octet_length(m.payload), 0)) OVER in_order AS bytes
-     FROM due_rows AS d
-     LEFT JOIN message AS m ON m.app_id = d.app_id AND m.id = d.message_id AND m.id >= $9
-     WINDOW in_order AS (ORDER BY d.lane, d.place ROWS UNBOUNDED PRECEDING))
+     FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[])
+       WITH ORDINALITY AS p (app_id, endpoint_id, ord, message_id, n)
+     LEFT JOIN message AS m ON m.app_id = p.app_id AND m.id = p.message_id AND m.id >= $8 AND m.id <= $9
+     WINDOW in_order AS (ORDER BY p.n ROWS UNBOUNDED PRECEDING))
    UPDATE due AS d SET leased_by = $1
    FROM wanted AS w
    WHERE d.app_id = w.app_id AND d.endpoint_id = w.endpoint_id AND d.ord = w.ord AND d.message_id = w.message_id
      AND d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2
-     AND w.total <= $7 AND (w.bytes <= $8 OR w.total = 1)
-   RETURNING w.total, ${COLUMNS}, w.event_type, w.payload, coalesce(octet_length(w.payload), 0)`,
+     AND (w.bytes <= $7 OR w.total = 1)
+   RETURNING w.total, d.app_id, d.endpoint_id, d.ord, d.message_id, d.attempts, d.manual, d.once, w.event_type,
+     w.payload`,
 );
 
 export async function claimDue(dispatch: ConnectionPool, request: ClaimRequest): Promise<ClaimedDelivery[]> {
-  let claimed: ClaimedRow[] = [];
-  try {
-    await dispatch.transaction(async (connection) => {
-      claimed = await claimRows(connection, request);
-    });
-  } catch (error) {
-    // If they are leased after all, nobody but us knows of them: sending them is the safe thing to do.
-    if (!(error instanceof CommitInDoubt)) throw error;
-  }
-  return claimed.map(toClaimedDelivery);
+  const claimed = await dispatch.transaction((connection) => claimRows(connection, request));
+  return claimed.toSorted(([a], [b]) => a - b).map(toClaimedDelivery);
 }
 
 async function claimRows(connection: Connection, request: ClaimRequest): Promise<ClaimedRow[]> {
+  const { leaseId, now, limit, bytesMax } = request;
   const lanes = await lanesOfOurs(connection, request.lanes);
   if (lanes.length === 0) return [];
-  const recent = ksuidFloor(ID_PREFIX.message, request.now - CLAIM_RECENT_MS);
-  const { rows } = await connection.query(claim, [
-    request.leaseId,
-    request.now,
+  const { rows: picked } = await connection.query(pick, [
+    leaseId,
+    now,
     textArray(lanes.map(({ appId }) => appId)),
     textArray(lanes.map(({ endpointId }) => endpointId)),
-    intArray(lanes.map(({ limit }) => limit)),
+    intArray(lanes.map((lane) => lane.limit)),
     booleanArray(lanes.map(({ fifo }) => fifo)),
-    request.limit,
-    request.bytesMax,
-    recent,
+    limit,
   ]);
-  const claimed = rows.toSorted(([a], [b]) => a - b);
-  const hasOld = claimed.some(([, , , , messageId]) => messageId < recent);
-  return hasOld ? addOldMessages(connection, claimed, { ...request, recent }) : claimed;
-}
-
-const findOldMessages = statement<[place: number, eventType: string, payload: string | null, bytes: number]>(
-  "claim.find_old_messages",
-  `SELECT c.place, m.event_type, m.payload, coalesce(octet_length(m.payload), 0)
-   FROM unnest($1::integer[], $2::text[], $3::text[]) AS c (place, app_id, id)
-   CROSS JOIN LATERAL (
-     SELECT * FROM message
-     WHERE message.app_id = c.app_id AND message.id = c.id AND message.id >= $4 AND message.id <= $5 LIMIT 1) AS m`,
-);
-
-/** This transaction has leased them. They are due as they were before. */
-const giveBack = statement(
-  "claim.give_back",
-  `UPDATE due SET leased_by = NULL
-   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS c (app_id, endpoint_id, ord, message_id)
-   WHERE due.app_id = c.app_id AND due.endpoint_id = c.endpoint_id AND due.ord = c.ord
-     AND due.message_id = c.message_id AND due.leased_by = $5`,
-);
-
-/** Adds what old messages hold; what does not fit any more with their payloads is given back. */
-async function addOldMessages(
-  connection: Connection,
-  claimed: readonly ClaimedRow[],
-  { leaseId, recent, bytesMax }: { leaseId: string; recent: string; bytesMax: number },
-): Promise<ClaimedRow[]> {
-  const old = claimed.filter(([, , , , messageId]) => messageId < recent);
-  const ids = old.map(([, , , , messageId]) => messageId).toSorted();
-  const { rows } = await connection.query(findOldMessages, [
-    intArray(old.map(([total]) => total)),
-    textArray(old.map(([, appId]) => appId)),
-    textArray(old.map(([, , , , messageId]) => messageId)),
+  if (picked.length === 0) return [];
+  const ids = picked.map(([, , , messageId]) => messageId).toSorted();
+  const keys = [
+    textArray(picked.map(([appId]) => appId)),
+    textArray(picked.map(([, endpointId]) => endpointId)),
+    bigintArray(picked.map(([, , order]) => order)),
+    textArray(picked.map(([, , , messageId]) => messageId)),
+  ];
+  // Sent in one piece with what follows it.
+  if (lanes.some(({ fifo }) => fifo)) void connection.query(lockPicked, keys);
+  const { rows } = await connection.query(lease, [
+    leaseId,
+    now,
+    ...keys,
+    bytesMax,
     ids[0] ?? "",
     ids.at(-1) ?? "",
   ]);
-  const found = new Map(rows.map((row) => [row[0], row]));
-  const complete = claimed.map((row): ClaimedRow => {
-    const [total, appId, endpointId, order, messageId, attempts, manual, once] = row;
-    const message = found.get(total);
-    if (message === undefined) return row;
-    const [, eventType, payload, bytes] = message;
-    return [total, appId, endpointId, order, messageId, attempts, manual, once, eventType, payload, bytes];
-  });
-  let bytes = 0;
-  const tooMuch = complete.findIndex((row, index) => (bytes += row[10]) > bytesMax && index > 0);
-  if (tooMuch === -1) return complete;
-  const back = complete.slice(tooMuch);
-  await connection.query(giveBack, [
-    textArray(back.map(([, appId]) => appId)),
-    textArray(back.map(([, , endpointId]) => endpointId)),
-    bigintArray(back.map(([, , , order]) => order)),
-    textArray(back.map(([, , , , messageId]) => messageId)),
-    leaseId,
-  ]);
-  return complete.slice(0, tooMuch);
+  return rows;
 }
 
 /** Without the FIFO lanes that another node is claiming from right now. */

@@ -3,10 +3,10 @@ import { type AcceptResult, type CommitBatch, type CommitResult, StoreUnavailabl
 import type { Connection, ConnectionPool } from "../database.ts";
 import { codeOf, isCollision } from "../failure.ts";
 import type { PartitionKeeper } from "../partitions.ts";
-import { holdNodes, insertAccepted, isLeased } from "./accept.ts";
+import { insertAccepted, isLeased } from "./accept.ts";
 import type { DoubtfulLeases } from "./doubtful-leases.ts";
 import { SettledEndpoints } from "./endpoint-changes.ts";
-import { moveOn, recordAttempts } from "./settle.ts";
+import { moveOn } from "./settle.ts";
 import { type Candidate, findVerdicts, takeUnique } from "./unique.ts";
 
 const CHECK_VIOLATION = "23514";
@@ -115,25 +115,15 @@ async function writeRound(parts: CommitParts, round: Round): Promise<Written> {
 }
 
 /**
- * Locks are taken in one order by every commit: nodes, keys, event ids, endpoints, deliveries, each sorted. What
- * does not depend on an answer is sent without waiting for it.
+ * Locks that another commit may wait for are taken in one order by all: keys, event ids, endpoints, deliveries, each
+ * sorted. (A node's row is shared by its commits; who declares it dead holds nothing else.) What does not depend on
+ * an answer is sent without waiting for it.
  */
 async function write(connection: Connection, { candidates, settled }: Round): Promise<Written> {
-  const [alive, taken, endpoints, held] = await Promise.all([
-    holdNodes(
-      connection,
-      candidates.map(({ accepted }) => accepted),
-    ),
-    takeUnique(connection, candidates).then(async (unique) => {
-      await insertAccepted(
-        connection,
-        unique.map(({ accepted }) => accepted),
-      );
-      return unique;
-    }),
+  const [{ taken, alive }, endpoints, held] = await Promise.all([
+    accept(connection, candidates),
     SettledEndpoints.lock(connection, settled),
     settled.length === 0 ? NO_PLACES : moveOn(connection, settled),
-    recordAttempts(connection, settled),
   ]);
   await endpoints?.write(connection, { settled, held });
   return {
@@ -143,4 +133,16 @@ async function write(connection: Connection, { candidates, settled }: Round): Pr
       return { place, result: unleased ? { kind: "accepted", unleased } : { kind: "accepted" } };
     }),
   };
+}
+
+async function accept(
+  connection: Connection,
+  candidates: readonly Candidate[],
+): Promise<{ taken: readonly Candidate[]; alive: ReadonlySet<string> }> {
+  const taken = await takeUnique(connection, candidates);
+  const alive = await insertAccepted(
+    connection,
+    taken.map(({ accepted }) => accepted),
+  );
+  return { taken, alive };
 }

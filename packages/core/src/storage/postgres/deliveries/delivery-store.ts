@@ -23,6 +23,7 @@ export function deliveryStore(
     }
   };
   return {
+    commitsInParallel: true,
     commit: (batch) => commitContained(batch, { commit, isBug, onProblem }),
     async findDueLanes(query) {
       await doubtful.free(dispatch);

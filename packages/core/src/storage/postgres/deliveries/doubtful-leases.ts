@@ -43,7 +43,7 @@ export class DoubtfulLeases {
   }
 
   async free(pool: ConnectionPool): Promise<void> {
-    for (const commit of [...this.#commits]) {
+    for (const commit of this.#commits) {
       if ((await findTransaction(pool, commit.mark)) === "in progress") continue;
       await pool.query(free, [
         textArray(commit.leases.map(({ appId }) => appId)),

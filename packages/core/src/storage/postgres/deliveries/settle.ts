@@ -14,9 +14,20 @@ const HELD = `due.app_id = s.app_id AND due.endpoint_id = s.endpoint_id AND due.
 const SETTLED = "$1::integer[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::integer[]";
 const SETTLED_COLUMNS = "n, app_id, endpoint_id, ord, message_id, leased_by, attempts";
 
+/**
+ * Attempts of the whole batch, also of those whose lease was lost: the POST has been made, so it belongs to the
+ * history. A settle that is repeated because nobody knew whether it had been committed finds its attempt there.
+ */
 const endDue = statement<[n: number]>(
   "due.end",
-  `DELETE FROM due USING unnest(${SETTLED}) AS s (${SETTLED_COLUMNS}) WHERE ${HELD} RETURNING s.n`,
+  `WITH recorded AS (
+     INSERT INTO attempt (app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
+       error_class, duration_ms, delivery_state, next_attempt_at, detail, response_text, response_bytes)
+     SELECT * FROM unnest($8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
+       $14::smallint[], $15::boolean[], $16::smallint[], $17::text[], $18::integer[], $19::smallint[],
+       $20::bigint[], $21::text[], $22::text[], $23::bytea[])
+     ON CONFLICT DO NOTHING)
+   DELETE FROM due USING unnest(${SETTLED}) AS s (${SETTLED_COLUMNS}) WHERE ${HELD} RETURNING s.n`,
 );
 
 /**
@@ -39,17 +50,6 @@ const moveDue = statement<[n: number]>(
    WHERE ${HELD} RETURNING s.n`,
 );
 
-/** A settle that is repeated because nobody knew whether it had been committed finds its attempt there already. */
-const insertAttempts = statement(
-  "attempt.insert",
-  `INSERT INTO attempt (app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
-     error_class, duration_ms, delivery_state, next_attempt_at, detail, response_text, response_bytes)
-   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::smallint[],
-     $8::boolean[], $9::smallint[], $10::text[], $11::integer[], $12::smallint[], $13::bigint[], $14::text[],
-     $15::text[], $16::bytea[])
-   ON CONFLICT DO NOTHING`,
-);
-
 /** One of a batch, with its place. */
 export interface Settle {
   readonly place: number;
@@ -57,8 +57,8 @@ export interface Settle {
 }
 
 /**
- * Moves deliveries on; returns the places of those whose lease still held. In the order of the table's key, so
- * that two batches that meet wait in one direction.
+ * Records the attempts and moves the deliveries on; returns the places of those whose lease still held. In the
+ * order of the table's key, so that two batches that meet wait in one direction.
  */
 export async function moveOn(
   connection: Connection,
@@ -66,14 +66,14 @@ export async function moveOn(
 ): Promise<ReadonlySet<number>> {
   const inOrder = settled.map((each, place) => ({ place, settled: each })).toSorted(byKey);
   const ended = inOrder.filter((each) => each.settled.next.kind === "ended");
-  const moved = ended.length === inOrder.length ? [] : inOrder.filter((each) => !ended.includes(each));
+  const moved = inOrder.filter((each) => each.settled.next.kind !== "ended");
   const answers = await Promise.all([
-    ended.length === 0 ? [] : connection.query(endDue, heldColumns(ended)).then(({ rows }) => rows),
+    connection.query(endDue, [...heldColumns(ended), ...attemptColumns(settled)]),
     moved.length === 0
-      ? []
-      : connection.query(moveDue, [...heldColumns(moved), ...nextColumns(moved)]).then(({ rows }) => rows),
+      ? { rows: [] }
+      : connection.query(moveDue, [...heldColumns(moved), ...nextColumns(moved)]),
   ]);
-  return new Set(answers.flat().map(([n]) => n));
+  return new Set(answers.flatMap(({ rows }) => rows.map(([n]) => n)));
 }
 
 function byKey({ settled: { delivery: a } }: Settle, { settled: { delivery: b } }: Settle): number {
@@ -113,14 +113,9 @@ function failedSince({ endpoint }: SettledDelivery): number | null {
   return endpoint?.kind === "disable" ? (endpoint.failingSince ?? null) : null;
 }
 
-/** Also of those whose lease was lost: the POST has been made, so it belongs to the history. */
-export async function recordAttempts(
-  connection: Connection,
-  settled: readonly SettledDelivery[],
-): Promise<void> {
+function attemptColumns(settled: readonly SettledDelivery[]): Buffer[] {
   const attempts = settled.flatMap(({ attempt }) => attempt ?? []);
-  if (attempts.length === 0) return;
-  await connection.query(insertAttempts, [
+  return [
     textArray(attempts.map(({ appId }) => appId)),
     textArray(attempts.map(({ endpointId }) => endpointId)),
     textArray(attempts.map(({ messageId }) => messageId)),
@@ -139,7 +134,7 @@ export async function recordAttempts(
       attempts.map(({ responseBody }) => (typeof responseBody === "string" ? storable(responseBody) : null)),
     ),
     byteaArray(attempts.map(({ responseBody }) => (typeof responseBody === "string" ? null : responseBody))),
-  ]);
+  ];
 }
 
 /** The one character that a TEXT cannot hold. */

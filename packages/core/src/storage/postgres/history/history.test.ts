@@ -134,15 +134,6 @@ describe.skipIf(noPostgres)("lists over many days", () => {
     const url = await makeDatabase();
     await fillMonth(url);
     const store = await openStore(url);
-    const readAll = async (list: (page: Page) => Promise<string[]>, order: Page["order"]) => {
-      const all: string[] = [];
-      for (let after: string | null = null; ;) {
-        const page = await list({ limit: 250, after, order });
-        if (page.length === 0) return all;
-        all.push(...page);
-        after = page.at(-1)!;
-      }
-    };
     const lists: ((page: Page) => Promise<string[]>)[] = [
       async (page) =>
         (await store.history.listMessages({ ...TAIL, page, withPayload: false })).map(({ id }) => id),
@@ -194,4 +185,14 @@ const attemptIds = (found: Awaited<ReturnType<typeof listOf>>) => found.map(({ a
 
 function listOf(store: Store, query: { page: Page; tag?: string; status?: "fail" }) {
   return store.history.listAttempts({ ...TAIL, ...query, withBody: false, withMessage: false });
+}
+
+async function readAll(list: (page: Page) => Promise<string[]>, order: Page["order"]): Promise<string[]> {
+  const all: string[] = [];
+  for (let after: string | null = null; ;) {
+    const page = await list({ limit: 250, after, order });
+    if (page.length === 0) return all;
+    all.push(...page);
+    after = page.at(-1)!;
+  }
 }

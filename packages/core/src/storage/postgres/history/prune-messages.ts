@@ -27,9 +27,10 @@ const findOwed = statement<[endpointId: string, order: number, messageId: string
      owed.paused AND COALESCE((SELECT disabled AND NOT deleted FROM endpoint
        WHERE app_id = $1 AND id = owed.endpoint_id), FALSE)
    FROM (
-     SELECT due.endpoint_id, ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL AS paused
-     FROM lane JOIN due ON due.app_id = $1 AND due.endpoint_id = lane.endpoint_id AND due.ord = 0
-       AND due.message_id >= $2 AND due.message_id <= $3
+     SELECT plain.* FROM lane CROSS JOIN LATERAL (
+       SELECT endpoint_id, ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL AS paused FROM due
+       WHERE app_id = $1 AND endpoint_id = lane.endpoint_id AND ord = 0 AND message_id >= $2 AND message_id <= $3
+       OFFSET 0) AS plain
      UNION ALL
      SELECT endpoint_id, ord, message_id, leased_by IS NULL AND next_attempt_at IS NULL FROM due
      WHERE app_id = $1 AND ord <> 0 AND message_id >= $2 AND message_id <= $3) AS owed
@@ -41,9 +42,19 @@ const endPaused = statement(
    WHERE due.app_id = $1 AND due.endpoint_id = ended.endpoint_id AND due.ord = ended.ord
      AND due.message_id = ended.message_id AND due.leased_by IS NULL AND due.next_attempt_at IS NULL`,
 );
+/** Message by message: for all at once the planner would take the index by endpoint, and read all of them. */
+const findAttempts = statement<[endpointId: string, id: string]>(
+  "prune.find_attempts",
+  `SELECT made.endpoint_id, made.id FROM unnest($2::text[]) AS message (id) CROSS JOIN LATERAL (
+     SELECT endpoint_id, id FROM attempt
+     WHERE app_id = $1 AND message_id = message.id AND attempt.id >= $3 AND attempt.id < $4 OFFSET 0) AS made`,
+);
+/** An id is that of one attempt; the other lists make either index find it without looking further. */
 const deleteAttempts = statement(
   "prune.delete_attempts",
-  "DELETE FROM attempt WHERE app_id = $1 AND message_id = ANY($2) AND id >= $3 AND id < $4",
+  `DELETE FROM attempt
+   WHERE app_id = $1 AND endpoint_id = ANY($2) AND message_id = ANY($3) AND id = ANY($4)
+     AND id >= $5 AND id <= $6`,
 );
 const deleteMessages = statement(
   "prune.delete_messages",
@@ -111,18 +122,29 @@ async function deleteAll(
     now,
   }: { appId: string; messages: readonly (readonly [id: string, eventId: string | null])[]; now: number },
 ): Promise<number> {
-  const list = messages.map(([id]) => id);
-  const [first = "", last = ""] = [list.at(0), list.at(-1)];
-  const ids = textArray(list);
-  // Attempts lie in the days from their message's to today's.
-  const madeAt = ksuidTime(ID_PREFIX.message, first);
-  const from = madeAt === null ? "" : ksuidFloor(ID_PREFIX.attempt, madeAt - NODE_CLOCKS_APART_MAX_MS);
-  const until = ksuidFloor(ID_PREFIX.attempt, now + NODE_CLOCKS_APART_MAX_MS);
+  const ids = messages.map(([id]) => id);
   const eventIds = messages.flatMap(([, eventId]) => (eventId === null ? [] : [eventId]));
   const [, { count }] = await Promise.all([
-    connection.query(deleteAttempts, [appId, ids, from, until]),
-    connection.query(deleteMessages, [appId, ids, first, last]),
-    eventIds.length === 0 ? null : connection.query(freeEvents, [appId, textArray(eventIds), ids]),
+    deleteAttemptsOf(connection, { appId, ids, now }),
+    connection.query(deleteMessages, [appId, textArray(ids), ids.at(0) ?? "", ids.at(-1) ?? ""]),
+    eventIds.length === 0 ? null : connection.query(freeEvents, [appId, textArray(eventIds), textArray(ids)]),
   ]);
   return count;
+}
+
+/** They lie in the days from their messages' to today's. */
+async function deleteAttemptsOf(
+  connection: Connection,
+  { appId, ids, now }: { appId: string; ids: readonly string[]; now: number },
+): Promise<void> {
+  const madeAt = ksuidTime(ID_PREFIX.message, ids.at(0) ?? "");
+  const from = madeAt === null ? "" : ksuidFloor(ID_PREFIX.attempt, madeAt - NODE_CLOCKS_APART_MAX_MS);
+  const until = ksuidFloor(ID_PREFIX.attempt, now + NODE_CLOCKS_APART_MAX_MS);
+  const { rows } = await connection.query(findAttempts, [appId, textArray(ids), from, until]);
+  const attempts = rows.map(([, id]) => id).toSorted();
+  const [first, last] = [attempts.at(0), attempts.at(-1)];
+  if (first === undefined || last === undefined) return;
+  const endpoints = [...new Set(rows.map(([endpointId]) => endpointId))];
+  const lists = [endpoints, ids, attempts].map(textArray);
+  await connection.query(deleteAttempts, [appId, ...lists, first, last]);
 }

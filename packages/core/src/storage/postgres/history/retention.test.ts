@@ -217,15 +217,15 @@ describe.skipIf(noPostgres)("dropping days", () => {
       await scene.runtime.advance(DAY_MS);
     }
     await scene.runtime.advance(2 * DAY_MS);
-    let done = false;
+    const done = new AbortController();
     const traffic = (async () => {
       const made = [];
-      while (!done) made.push((await scene.deliver())[0]);
+      while (!done.signal.aborted) made.push((await scene.deliver())[0]);
       return made;
     })();
     let dropped = 0;
     for (let tries = 0; dropped < 5 && tries < 20; tries++) dropped += (await dropDays(scene, nodes[1]))!;
-    done = true;
+    done.abort();
     const made = await traffic;
     expect(dropped).toBeGreaterThanOrEqual(5);
     for (const message of made) expect(await isThere(scene, message)).toBe(true);
@@ -379,6 +379,6 @@ describe.skipIf(noPostgres)("pruning rows", () => {
       url,
       "SELECT count(*)::int AS attempts FROM attempt GROUP BY endpoint_id, message_id",
     );
-    expect(perDelivery).toEqual(Array(80).fill({ attempts: 1 }));
+    expect(perDelivery).toEqual(Array.from({ length: 80 }, () => ({ attempts: 1 })));
   });
 });

@@ -24,7 +24,10 @@ export async function startCuttingProxy(url: string): Promise<CuttingProxy> {
   const sockets = new Set<Socket>();
   const proxy = { url: "", cut: "nothing" as Cut, close };
   const server = createServer((client) => {
-    if (proxy.cut === "after, for good") return void client.destroy();
+    if (proxy.cut === "after, for good") {
+      client.destroy();
+      return;
+    }
     const upstream = connect(Number(port), hostname);
     const end = (): void => {
       client.destroy();
@@ -38,12 +41,16 @@ export async function startCuttingProxy(url: string): Promise<CuttingProxy> {
     upstream.on("close", () => client.destroy());
     upstream.on("data", (data) => client.writable && client.write(data));
     client.on("data", (data: Buffer) => {
-      if (!data.includes(COMMIT) || proxy.cut === "nothing") return void upstream.write(data);
-      if (proxy.cut === "before") return end();
-      if (proxy.cut === "after") proxy.cut = "nothing";
-      // Its answer is not read any more.
-      client.destroy();
-      upstream.removeAllListeners("close").end(data);
+      if (!data.includes(COMMIT) || proxy.cut === "nothing") {
+        upstream.write(data);
+      } else if (proxy.cut === "before") {
+        end();
+      } else {
+        if (proxy.cut === "after") proxy.cut = "nothing";
+        // Its answer is not read any more.
+        client.destroy();
+        upstream.removeAllListeners("close").end(data);
+      }
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

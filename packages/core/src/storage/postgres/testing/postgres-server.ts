@@ -12,6 +12,8 @@ export interface PostgresServer {
   readonly url: string;
   /** Of the process that starts all others; another one after `start`. */
   pid(): number;
+  /** Where its Unix socket is: `?host=` of a URL. */
+  readonly socketDirectory: string;
   /** Ends it for good, files and all. */
   stop(): Promise<void>;
   /** As a crash does; `start` brings it back on the same port. */
@@ -28,6 +30,7 @@ export async function startPostgres(
   chmodSync(directory, 0o755);
   const data = join(directory, "data");
   const port = await freePort();
+  const log: string[] = [];
   const server = new EmbeddedPostgres({
     databaseDir: data,
     port,
@@ -36,23 +39,44 @@ export async function startPostgres(
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--encoding=UTF8", "--locale=C"],
-    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300", ...flags],
-    onLog: () => undefined,
-    onError: () => undefined,
+    postgresFlags: [
+      "-c",
+      "listen_addresses=127.0.0.1",
+      "-c",
+      `unix_socket_directories=${data}`,
+      "-c",
+      "max_connections=300",
+      ...flags,
+    ],
+    onLog: (message) => log.push(message),
+    onError: (message) => log.push(String(message)),
   });
   await server.initialise();
   await server.start();
   const pid = (): number => Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
+  let isRunning = true;
   const crash = async (): Promise<void> => {
+    // The file outlives a crash, and the number in it may be that of another process then.
+    if (!isRunning) return;
+    isRunning = false;
     process.kill(pid(), "SIGQUIT");
     await server.stop();
   };
   return {
     pid,
+    socketDirectory: data,
     url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}`,
     crash,
-    start: () => server.start(),
+    async start() {
+      await server.start();
+      isRunning = true;
+    },
     async stop() {
+      // After this nothing that a test saw can be relied on: say so rather than leave it to be guessed.
+      const crashed = log.filter((line) =>
+        /PANIC|was terminated by signal|Failed process was running/.test(line),
+      );
+      if (crashed.length > 0) console.error("PostgreSQL crashed during the tests:", crashed.join("\n"));
       // Nobody needs what a checkpoint of all the tests' databases would save.
       await crash();
       rmSync(directory, { recursive: true, force: true });

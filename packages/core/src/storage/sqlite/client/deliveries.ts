@@ -18,6 +18,7 @@ export function deliveryStore(
   const commit = async (batch: CommitBatch): Promise<CommitResult> =>
     decodeResult(await writer.call("commit", encodeBatch(batch)), batch);
   return {
+    commitsInParallel: false,
     commit: (batch) => commitContained(batch, { commit, isBug, onProblem }),
     async findDueLanes(query) {
       const rows = await reader.call("findDueLanes", query);

@@ -1,0 +1,57 @@
+import type { Store } from "../../storage/port.ts";
+
+/** The same operations, answered at once. */
+export type Sync<Noun> = {
+  readonly [Operation in keyof Noun]: Noun[Operation] extends (...args: infer Args) => Promise<infer Result>
+    ? (...args: Args) => Result
+    : never;
+};
+
+/** The store's nouns, answered at once. */
+export interface SyncStore {
+  readonly deliveries: Sync<Store["deliveries"]>;
+  readonly environments: Sync<Store["environments"]>;
+  readonly applications: Sync<Store["applications"]>;
+  readonly endpoints: Sync<Store["endpoints"]>;
+  readonly eventTypes: Sync<Store["eventTypes"]>;
+  readonly history: Sync<Store["history"]>;
+  readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
+  readonly whole: Sync<Pick<Store, "health" | "stats" | "close">>;
+}
+
+/** How an operation gets from its caller to the store and back. */
+export type Carry = (name: string, run: () => unknown, args: readonly unknown[]) => Promise<unknown>;
+
+/** A store whose every operation is carried to this one. */
+export function carried(store: SyncStore, carry: Carry): Store {
+  const { whole } = store;
+  return {
+    deliveries: noun("deliveries", store.deliveries, carry),
+    environments: noun("environments", store.environments, carry),
+    applications: noun("applications", store.applications, carry),
+    endpoints: noun("endpoints", store.endpoints, carry),
+    eventTypes: noun("eventTypes", store.eventTypes, carry),
+    history: noun("history", store.history, carry),
+    cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),
+    ...noun("store", whole, carry),
+  };
+}
+
+type Async<Noun> = {
+  readonly [Operation in keyof Noun]: Noun[Operation] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Result>
+    : never;
+};
+
+function noun<Operations extends object>(
+  name: string,
+  operations: Operations,
+  carry: Carry,
+): Async<Operations> {
+  const calls = Object.entries(operations).map(([operation, run]) => [
+    operation,
+    (...args: unknown[]) => carry(`${name}.${operation}`, () => Reflect.apply(run, operations, args), args),
+  ]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each operation under its own name, as a promise
+  return Object.fromEntries(calls) as Async<Operations>;
+}

@@ -1,0 +1,27 @@
+import { answeredIsStored, everyAcceptedMessageEnds, oneMessagePerKey } from "./acceptance.ts";
+import { everyPostIsRecorded, nothingAfterCancel, onlyAcceptedIsSent } from "./attempts.ts";
+import { healthyIsServed, nothingBreaks, nothingIsLeftBehind } from "./health.ts";
+import { lateNeverOverwrites, oneHolder } from "./leases.ts";
+import { fifoArrives, fifoWaits } from "./order.ts";
+import { nothingIsEarly, throttleHolds, waitsFollowTheSchedule } from "./schedule.ts";
+import type { Validator } from "./validator.ts";
+
+/** Every promise that a simulation checks. */
+export const VALIDATORS: readonly Validator[] = [
+  answeredIsStored,
+  everyAcceptedMessageEnds,
+  oneMessagePerKey,
+  onlyAcceptedIsSent,
+  everyPostIsRecorded,
+  nothingAfterCancel,
+  oneHolder,
+  lateNeverOverwrites,
+  nothingIsEarly,
+  waitsFollowTheSchedule,
+  throttleHolds,
+  fifoWaits,
+  fifoArrives,
+  healthyIsServed,
+  nothingIsLeftBehind,
+  nothingBreaks,
+];

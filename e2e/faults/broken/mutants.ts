@@ -149,14 +149,14 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
 
 /** No bugs: what a test needs the world to be like. */
 export const CONDITIONS: Readonly<Record<string, readonly Change[]>> = {
-  "three-days-ago": [
-    {
-      file: "core/src/runtime/system-runtime.ts",
-      find: "now: () => Date.now()",
-      replace: "now: () => Date.now() - 3 * 86_400_000",
-    },
-  ],
+  "three-days-ago": daysAgo(3),
+  "two-days-ago": daysAgo(2),
 };
+
+function daysAgo(days: number): Change[] {
+  const find = "now: () => Date.now()";
+  return [{ file: "core/src/runtime/system-runtime.ts", find, replace: `${find} - ${days * 86_400_000}` }];
+}
 
 /** Commits that return before they are on disk. */
 function synchronous(setting: string, code: number): Change[] {

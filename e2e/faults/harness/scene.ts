@@ -48,6 +48,7 @@ export class Scene {
   readonly ledger: Ledger;
   readonly plans: readonly EndpointPlan[];
   readonly crashes: Crash[] = [];
+  readonly #frozen = new Set<ServerProcess>();
   readonly #context: Context;
 
   private constructor(context: Context, parts: { system: System; receiver: Receiver; plan: ScenePlan }) {
@@ -100,7 +101,7 @@ export class Scene {
 
   /** Any node that runs; the first when none does. */
   target(): Target {
-    const running = this.system.nodes.filter((node) => node.running);
+    const running = this.system.nodes.filter((node) => node.running && !this.#frozen.has(node));
     return running.length === 0 ? this.node : this.#context.random.pick(running);
   }
 
@@ -129,6 +130,25 @@ export class Scene {
   async start(node: ServerProcess): Promise<void> {
     await this.launch(node);
     await node.ready();
+  }
+
+  /** Stops a process in its tracks; to the others it looks dead. */
+  freeze(node: ServerProcess): void {
+    this.crashes.push({ node, from: performance.now(), to: Infinity });
+    this.#frozen.add(node);
+    if (node.pid !== null) process.kill(node.pid, "SIGSTOP");
+  }
+
+  thaw(node: ServerProcess): void {
+    const now = performance.now();
+    for (const crash of this.crashes) if (crash.node === node && crash.to === Infinity) crash.to = now;
+    if (node.pid !== null) process.kill(node.pid, "SIGCONT");
+    this.#frozen.delete(node);
+  }
+
+  /** From now on attempts may be cut off at any time: what failed is the database below all nodes. */
+  disturb(): void {
+    this.crashes.push({ node: this.node, from: performance.now(), to: Number.MAX_VALUE });
   }
 
   due(): Promise<number> {

@@ -76,7 +76,9 @@ export class ServerProcess {
   async launch(): Promise<void> {
     this.#port ||= await freePort();
     this.#output = "";
-    const args = ["start", "--port", String(this.#port), "--data", this.data, "--api-key", this.key];
+    // On PostgreSQL there is no folder.
+    const data = this.#flags.includes("--database") ? [] : ["--data", this.data];
+    const args = ["start", "--port", String(this.#port), ...data, "--api-key", this.key];
     const env = { ...process.env, ...this.#options.env };
     const child = runPosthaste([...args, ...this.#flags], env, this.nodeArgs);
     this.#child = child;

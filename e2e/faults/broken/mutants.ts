@@ -58,15 +58,15 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
   "signature-over-another-body": [
     {
       file: `${ENGINE}/attempt.ts`,
-      find: "Math.floor(now / SECOND_MS), payload)",
-      replace: "Math.floor(now / SECOND_MS), JSON.stringify(JSON.parse(payload)))",
+      find: "Math.floor(now / SECOND_MS), body)",
+      replace: "Math.floor(now / SECOND_MS), JSON.stringify(JSON.parse(String(body))))",
     },
   ],
   "payload-encoded-again": [
     {
       file: `${ENGINE}/attempt.ts`,
-      find: "body: item.payload,",
-      replace: "body: JSON.stringify(JSON.parse(item.payload)),",
+      find: "const body = Buffer.from(item.payload);",
+      replace: "const body = Buffer.from(JSON.stringify(JSON.parse(item.payload)));",
     },
   ],
   "attempt-not-recorded": [
@@ -80,7 +80,7 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
     {
       file: `${ENGINE}/attempt.ts`,
       find: "  const meaning = readOutcome(",
-      replace: `  await options.egress.post({ url: endpoint.url, headers, body: item.payload, deadlineMs: 5_000 });
+      replace: `  await options.egress.post({ url: endpoint.url, headers, body, deadlineMs: 5_000 });
   const meaning = readOutcome(`,
     },
   ],
@@ -149,14 +149,14 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
 
 /** No bugs: what a test needs the world to be like. */
 export const CONDITIONS: Readonly<Record<string, readonly Change[]>> = {
-  "three-days-ago": [
-    {
-      file: "core/src/runtime/system-runtime.ts",
-      find: "now: () => Date.now()",
-      replace: "now: () => Date.now() - 3 * 86_400_000",
-    },
-  ],
+  "three-days-ago": daysAgo(3),
+  "two-days-ago": daysAgo(2),
 };
+
+function daysAgo(days: number): Change[] {
+  const find = "now: () => Date.now()";
+  return [{ file: "core/src/runtime/system-runtime.ts", find, replace: `${find} - ${days * 86_400_000}` }];
+}
 
 /** Commits that return before they are on disk. */
 function synchronous(setting: string, code: number): Change[] {

@@ -1,8 +1,10 @@
-import { call, Refused } from "./api.ts";
+import { call, Refused, type Target } from "./api.ts";
 import type { LedgerEvent } from "./ledger.ts";
 import type { Scene } from "./scene.ts";
 import { sleep } from "./wait.ts";
 
+/** How a 503 says that the event may have been stored all the same. */
+const IN_DOUBT = /not known whether/;
 const AWAY_PAUSE_MS = 10;
 const REFUSED_PAUSE_MS = 5;
 
@@ -64,19 +66,26 @@ export function startLoad(
 /** Posts one event and writes down the outcome. */
 async function postEvent(
   scene: Scene,
-  { entry, payload, retrying = false }: { entry: LedgerEvent; payload: string; retrying?: boolean },
+  options: { entry: LedgerEvent; payload: string; retrying?: boolean; target?: Target },
 ): Promise<void> {
+  const { entry, payload, retrying = false } = options;
   for (;;) {
     try {
-      const { id } = await call<{ id: string }>(scene.target(), "POST", `/app/${entry.app}/msg`, {
-        body: `{"eventType":"${entry.eventType}","payload":${payload}}`,
-        ...(retrying ? { idempotencyKey: `event-${entry.number}` } : {}),
-      });
+      const { id } = await call<{ id: string }>(
+        options.target ?? scene.target(),
+        "POST",
+        `/app/${entry.app}/msg`,
+        {
+          body: `{"eventType":"${entry.eventType}","payload":${payload}}`,
+          ...(retrying ? { idempotencyKey: `event-${entry.number}` } : {}),
+        },
+      );
       return await scene.ledger.acknowledge(entry, id);
     } catch (error) {
       if (error instanceof Refused) {
         await sleep(REFUSED_PAUSE_MS);
         if (retrying && error.status === 503) continue;
+        if (IN_DOUBT.test(error.message)) return await scene.ledger.loseSight(entry, error.message);
         return await scene.ledger.reject(entry, error.status);
       }
       await sleep(AWAY_PAUSE_MS);

@@ -6,7 +6,7 @@ import { call, metric, type Target } from "./api.ts";
 import type { System, SystemOptions } from "./backend.ts";
 import { Ledger, type LedgerEvent } from "./ledger.ts";
 import { type Behaviour, Receiver } from "./receiver.ts";
-import { Stalled, until } from "./wait.ts";
+import { sleep, Stalled, until } from "./wait.ts";
 
 export interface EndpointPlan {
   readonly app: string;
@@ -35,6 +35,9 @@ export interface Crash {
   to: number;
 }
 
+/** Whatever a dead process had sent lies in the sockets' buffers: one turn of the event loop reads it. */
+const READ_PAUSE_MS = 50;
+
 /** Between attempts; short, so that a run sees a whole schedule. */
 const RETRY_SCHEDULE = "100ms,200ms,400ms,800ms,1s,1s,2s,2s,2s,2s";
 
@@ -45,6 +48,7 @@ export class Scene {
   readonly ledger: Ledger;
   readonly plans: readonly EndpointPlan[];
   readonly crashes: Crash[] = [];
+  readonly #frozen = new Set<ServerProcess>();
   readonly #context: Context;
 
   private constructor(context: Context, parts: { system: System; receiver: Receiver; plan: ScenePlan }) {
@@ -97,7 +101,7 @@ export class Scene {
 
   /** Any node that runs; the first when none does. */
   target(): Target {
-    const running = this.system.nodes.filter((node) => node.running);
+    const running = this.system.nodes.filter((node) => node.running && !this.#frozen.has(node));
     return running.length === 0 ? this.node : this.#context.random.pick(running);
   }
 
@@ -115,8 +119,9 @@ export class Scene {
     this.crashes.push({ node, from, to: Infinity });
   }
 
-  /** Starts a node; what its last life sent has been read by now. */
+  /** Starts a node once everything that its last life sent has been read. */
   async launch(node: ServerProcess): Promise<void> {
+    await sleep(READ_PAUSE_MS);
     const now = performance.now();
     for (const crash of this.crashes) if (crash.node === node && crash.to === Infinity) crash.to = now;
     await node.launch();
@@ -125,6 +130,25 @@ export class Scene {
   async start(node: ServerProcess): Promise<void> {
     await this.launch(node);
     await node.ready();
+  }
+
+  /** Stops a process in its tracks; to the others it looks dead. */
+  freeze(node: ServerProcess): void {
+    this.crashes.push({ node, from: performance.now(), to: Infinity });
+    this.#frozen.add(node);
+    if (node.pid !== null) process.kill(node.pid, "SIGSTOP");
+  }
+
+  thaw(node: ServerProcess): void {
+    const now = performance.now();
+    for (const crash of this.crashes) if (crash.node === node && crash.to === Infinity) crash.to = now;
+    if (node.pid !== null) process.kill(node.pid, "SIGCONT");
+    this.#frozen.delete(node);
+  }
+
+  /** From now on attempts may be cut off at any time: what failed is the database below all nodes. */
+  disturb(): void {
+    this.crashes.push({ node: this.node, from: performance.now(), to: Number.MAX_VALUE });
   }
 
   due(): Promise<number> {

@@ -33,15 +33,15 @@ export const t03: FaultTest = {
 async function run(context: Context, scene: Scene): Promise<Verdict> {
   const keys = context.counts.keys ?? KEYS[context.long ? "long" : "short"];
   const violations: string[] = [];
+  const killer = new Killer(context, scene);
   let next = 0;
   let conflicts = 0;
   const worker = async (): Promise<void> => {
     while (next < keys) {
       const key = next++;
-      // A crash among the posts of this key, on half of the nodes' lives.
-      const killed = key % KILL_EVERY === KILL_EVERY - 1 ? killSoon(context, scene) : null;
-      const outcome = await postKey(scene, key);
-      await killed;
+      // A crash among the posts of this key.
+      const kill = key % KILL_EVERY === KILL_EVERY - 1 ? killer.soon() : Promise.resolve();
+      const [outcome] = await Promise.all([postKey(scene, key), kill]);
       conflicts += outcome.conflicts;
       violations.push(...outcome.violations);
       if (next % 100 === 0) context.say(`${next} keys`);
@@ -58,12 +58,29 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
   };
 }
 
-async function killSoon(context: Context, scene: Scene): Promise<void> {
-  await sleep(context.random.unit() * 60);
-  const node = context.random.pick(scene.system.nodes);
-  if (!node.running) return;
-  await scene.kill(node);
-  await scene.start(node);
+/** Kills and starts one node at a time: another is always there, where there are several. */
+class Killer {
+  readonly #context: Context;
+  readonly #scene: Scene;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(context: Context, scene: Scene) {
+    this.#context = context;
+    this.#scene = scene;
+  }
+
+  soon(): Promise<void> {
+    this.#last = this.#last.then(() => this.#kill());
+    return this.#last;
+  }
+
+  async #kill(): Promise<void> {
+    const { random } = this.#context;
+    await sleep(random.unit() * 60);
+    const node = random.pick(this.#scene.system.nodes);
+    await this.#scene.kill(node);
+    await this.#scene.start(node);
+  }
 }
 
 /** Most clients post one body, one posts another: whichever comes first is the message, the other is refused. */

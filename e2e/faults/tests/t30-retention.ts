@@ -1,16 +1,16 @@
 import { conditionArgs } from "../broken/mutants.ts";
 import type { Context, FaultTest, Verdict } from "../fault-test.ts";
 import { listAll } from "../harness/api.ts";
-import { startLoad } from "../harness/load.ts";
+import { type EventPlan, startLoad } from "../harness/load.ts";
 import { judge } from "../harness/oracle.ts";
 import { type EndpointPlan, Scene } from "../harness/scene.ts";
 import { until } from "../harness/wait.ts";
 
-const OLD_EVENTS = { short: 300, long: 5_000 };
+const OLD_EVENTS = { short: 150, long: 2_500 };
 const NEW_EVENTS = 100;
-/** Everything of theirs was delivered long ago. */
+/** Three days ago, and delivered then. */
 const DONE = "done";
-/** Half of what they were sent is still owed: the other endpoint of each has been down all the time. */
+/** Two days ago. One of its endpoints has been down ever since. */
 const STUCK = "stuck";
 /** Longer than any run: what is stuck is owed until its endpoint is back. */
 const SCHEDULE = Array.from({ length: 20 }, () => "2s").join(",");
@@ -38,27 +38,24 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
   const count = OLD_EVENTS[context.long ? "long" : "short"];
   const { ledger, receiver, node } = scene;
   const { stallMs } = context;
-  const next = () => ({ app: context.random.pick([DONE, STUCK]), eventType: "order.completed" });
-  await startLoad(scene, { clients: 8, max: count, next }).ended;
-  const stuck = ledger.events.filter(({ app }) => app === STUCK).length;
-  await until("all but the stuck deliveries", async () => (await scene.due()) === stuck, {
+  await send(scene, DONE, count);
+  await scene.drain();
+  await restart(scene, [...conditionArgs("two-days-ago"), ...context.nodeArgs]);
+  await send(scene, STUCK, count);
+  await until("all but the stuck deliveries", async () => (await scene.due()) === count, {
     stallMs,
     progress: () => scene.due(),
   });
-  // Three days pass: the same program, by the true clock.
-  for (const one of scene.system.nodes) {
-    await one.end("SIGTERM");
-    one.nodeArgs = context.nodeArgs;
-    await one.start();
-  }
+  const old = new Set(ledger.events);
+  await restart(scene, context.nodeArgs);
+  const next = (): EventPlan => ({ app: context.random.pick([DONE, STUCK]), eventType: "order.completed" });
   const load = startLoad(scene, { clients: 2, max: ledger.events.length + NEW_EVENTS, next });
   const left = async (app: string): Promise<number> =>
     (await listAll(scene.target(), `/app/${app}/msg?with_content=false`)).length;
-  const old = new Set(ledger.events.slice(0, count));
   const recent = (app: string): number =>
     ledger.events.filter((event) => event.app === app && !old.has(event) && event.id !== null).length;
   // A crash in the middle of the pruning changes nothing.
-  await until("pruning to begin", async () => (await left(DONE)) < count - stuck, { stallMs });
+  await until("pruning to begin", async () => (await left(DONE)) < count, { stallMs });
   await scene.kill(node);
   await scene.start(node);
   await load.ended;
@@ -68,12 +65,26 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
   });
   const violations: string[] = [];
   const kept = await left(STUCK);
-  if (kept < stuck) violations.push(`${stuck - kept} messages are gone although they are owed`);
+  if (kept < count) violations.push(`${count - kept} messages are gone although they are owed`);
   receiver.behave("stuck-down", () => 204);
   await scene.drain();
   const { violations: found, figures } = await judge(context, scene, { forgets: (event) => old.has(event) });
   return {
     violations: [...violations, ...found],
-    figures: { "owed through the pruning": stuck, pruned: count - stuck, ...figures },
+    figures: { "owed through the pruning": count, pruned: count, ...figures },
   };
+}
+
+async function send(scene: Scene, app: string, count: number): Promise<void> {
+  const max = scene.ledger.events.length + count;
+  await startLoad(scene, { clients: 8, max, next: () => ({ app, eventType: "order.completed" }) }).ended;
+}
+
+/** Time passes: the same program by another clock. */
+async function restart(scene: Scene, nodeArgs: readonly string[]): Promise<void> {
+  for (const node of scene.system.nodes) await node.end("SIGTERM");
+  for (const node of scene.system.nodes) {
+    node.nodeArgs = nodeArgs;
+    await node.start();
+  }
 }

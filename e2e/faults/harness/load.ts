@@ -64,7 +64,7 @@ export function startLoad(
 }
 
 /** Posts one event and writes down the outcome. */
-async function postEvent(
+export async function postEvent(
   scene: Scene,
   options: { entry: LedgerEvent; payload: string; retrying?: boolean; target?: Target },
 ): Promise<void> {

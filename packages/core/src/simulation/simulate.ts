@@ -7,6 +7,7 @@ import { Fleet } from "./fleet.ts";
 import { Ledger } from "./ledger.ts";
 import { modelStore } from "./model/model-store.ts";
 import { ModelState } from "./model/state.ts";
+import { systemRuntime } from "../runtime/system-runtime.ts";
 import { NO_SABOTAGE, type Sabotage } from "./sabotage.ts";
 import { drawScenario, type Scenario, type Size } from "./scenario.ts";
 import { VALIDATORS } from "./validators/all.ts";
@@ -52,9 +53,13 @@ export interface Report {
 /** Lives one seed through, from the first request until everything has ended. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Report> {
   const scenario = drawScenario(seed, { size: options.size ?? "short", nodes: options.nodes });
-  const simulation = new Simulation(scenario, options);
-  return simulation.run();
+  const report = await new Simulation(scenario, options).run();
+  // Only the real event loop gives back what signals that are gone have left, and tells of rejections nobody saw.
+  await new Promise<void>((resolve) => realTimers.soon(resolve));
+  return report;
 }
+
+const { timers: realTimers } = systemRuntime({ debug() {}, info() {}, warn() {}, error() {} });
 
 /** An error of a validator must not look like one of the program that it watches. */
 function guarded(violated: (explanation: string) => void, look: () => void): void {
@@ -120,6 +125,7 @@ class Simulation {
     world.after(activeMs, () => this.#calmDown());
     await world.run({ until: Number.POSITIVE_INFINITY, isOver: () => this.#isOver() });
     if (this.#violations.length === 0) for (const end of this.#ends) end();
+    this.#fleet.forget();
     return {
       seed: this.#scenario.seed,
       violations: this.#violations,

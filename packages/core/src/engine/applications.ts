@@ -38,8 +38,7 @@ export class Applications {
     const before = this.#routing.peekById(appId);
     const routed = await this.#routing.refresh(appId);
     if (!routed) return this.#updateLanes(appId, null);
-    const wasDisabled = new Set(before?.endpoints.flatMap(({ id, disabled }) => (disabled ? [id] : [])));
-    const enabled = routed.endpoints.filter(({ id, disabled }) => !disabled && wasDisabled.has(id));
+    const enabled = this.#enabled(before, routed);
     const opening = this.#owners === null ? this.#opening(routed, enabled) : [];
     try {
       this.#updateLanes(appId, routed);
@@ -75,6 +74,18 @@ export class Applications {
     if (endpoint?.disabled !== true) return;
     this.#observer.endpointDisabled(reason);
     this.#runtime.log.warn({ endpointId, reason }, "endpoint disabled");
+  }
+
+  /** Endpoints that were disabled until now. Where nothing is known of before, the one that was written last may be. */
+  #enabled(before: RoutedApplication | undefined, { endpoints }: RoutedApplication): Endpoint[] {
+    const wasDisabled = new Set(before?.endpoints.flatMap(({ id, disabled }) => (disabled ? [id] : [])));
+    const writtenAt = Math.max(0, ...endpoints.map(({ updatedAt }) => updatedAt));
+    return endpoints.filter(({ id, disabled, updatedAt }) => {
+      if (disabled) return false;
+      const lane = this.#dispatcher.scheduler.find(id);
+      if (before === undefined && lane === undefined) return updatedAt === writtenAt;
+      return wasDisabled.has(id) || lane?.endpoint.disabled === true;
+    });
   }
 
   /**

@@ -80,7 +80,7 @@ export class Dispatcher {
       const next: NextState =
         kind === "due" ? { kind: "retry", at: AT_ONCE, attempts } : { kind: "paused", attempts };
       const settled = { delivery, leaseId, attempt: null, next, endpoint: null };
-      if (lane === null || kind === "paused") this.#committer.settle(settled, () => {});
+      if (lane === null) this.#committer.settle(settled, () => {});
       else this.#settleSpilled(lane, settled);
     }
   }

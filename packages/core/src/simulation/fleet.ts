@@ -81,6 +81,11 @@ export class Fleet {
     for (const index of this.#nodes.keys()) this.#start(index);
   }
 
+  /** The life is over. */
+  forget(): void {
+    for (const { process } of this.living) process.forget();
+  }
+
   befall(incident: Exclude<Incident, { kind: "partition" | "store_away" | "slow_disk" }>): void {
     const { world } = this.#options;
     const node = this.#nodes[incident.node];

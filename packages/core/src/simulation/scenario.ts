@@ -6,6 +6,7 @@ import { SeededRandom } from "./world/random.ts";
 /** Everything that a seed decides beforehand; how it comes out is up to the program. */
 export interface Scenario {
   readonly seed: number;
+  readonly size: Size;
   /** Processes on the store; of one, the store knows no cluster. */
   readonly nodes: number;
   /** What each of them does; the first always does everything. */
@@ -111,6 +112,7 @@ export function drawScenario(
   const faulty = random.chance(0.85);
   return {
     seed,
+    size,
     nodes: count,
     roles: times(count, (index) =>
       index === 0 || random.chance(0.7) ? "all" : random.pick(["api", "worker"] as const),

@@ -7,6 +7,8 @@ import { Fleet } from "./fleet.ts";
 import { Ledger } from "./ledger.ts";
 import { modelStore } from "./model/model-store.ts";
 import { ModelState } from "./model/state.ts";
+import { HOUR_MS, MINUTE_MS } from "../domain/time.ts";
+import { systemRuntime } from "../runtime/system-runtime.ts";
 import { NO_SABOTAGE, type Sabotage } from "./sabotage.ts";
 import { drawScenario, type Scenario, type Size } from "./scenario.ts";
 import { VALIDATORS } from "./validators/all.ts";
@@ -15,8 +17,8 @@ import { WORLD_EPOCH_MS } from "./world/process.ts";
 import { World } from "./world/world.ts";
 
 const ENVIRONMENT_ID = "env_sim";
-/** After faults have stopped everything must have ended by then. */
-const PATIENCE_MS = 15 * 60_000;
+/** After faults have stopped everything must have ended by then: a long line of failing FIFO messages takes its time. */
+const PATIENCE_MS: Readonly<Record<Size, number>> = { short: 15 * MINUTE_MS, long: 3 * HOUR_MS };
 /** What was called before may still take as long. */
 const CALL_MAX_MS = 3_000;
 /** For what might still happen although all has ended. */
@@ -52,9 +54,13 @@ export interface Report {
 /** Lives one seed through, from the first request until everything has ended. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Report> {
   const scenario = drawScenario(seed, { size: options.size ?? "short", nodes: options.nodes });
-  const simulation = new Simulation(scenario, options);
-  return simulation.run();
+  const report = await new Simulation(scenario, options).run();
+  // Only the real event loop gives back what signals that are gone have left, and tells of rejections nobody saw.
+  await new Promise<void>((resolve) => realTimers.soon(resolve));
+  return report;
 }
+
+const { timers: realTimers } = systemRuntime({ debug() {}, info() {}, warn() {}, error() {} });
 
 /** An error of a validator must not look like one of the program that it watches. */
 function guarded(violated: (explanation: string) => void, look: () => void): void {
@@ -120,6 +126,7 @@ class Simulation {
     world.after(activeMs, () => this.#calmDown());
     await world.run({ until: Number.POSITIVE_INFINITY, isOver: () => this.#isOver() });
     if (this.#violations.length === 0) for (const end of this.#ends) end();
+    this.#fleet.forget();
     return {
       seed: this.#scenario.seed,
       violations: this.#violations,
@@ -252,7 +259,7 @@ class Simulation {
     this.#lookAt = now + LOOK_MS;
     // A clock that is set back puts retries off by as much.
     const { ahead, behind } = this.#fleet.skew;
-    if (now > this.#scenario.activeMs + PATIENCE_MS + ahead - behind) return true;
+    if (now > this.#scenario.activeMs + PATIENCE_MS[this.#scenario.size] + ahead - behind) return true;
     if (this.#troubles > 0 || this.#clients.busy > 0 || !this.#hasEnded()) {
       this.#overSince = null;
       return false;

@@ -34,7 +34,11 @@ test.for([
   { seed: 143, nodes: 1, size: "long" },
   { seed: 1_698, nodes: 3, size: "short" },
   { seed: 1_996, nodes: 3, size: "short" },
-] as const)("what once failed holds: seed $seed, $size, $nodes processes", async ({ seed, nodes, size }) => {
+  { seed: 664, nodes: undefined, size: "short" },
+  { seed: 40_612, nodes: undefined, size: "short" },
+  { seed: 73_439, nodes: undefined, size: "short" },
+  { seed: 79_125, nodes: undefined, size: "short" },
+] as const)("what once failed holds: seed $seed, $size", async ({ seed, nodes, size }) => {
   expect(brokenBy(await simulate(seed, { nodes, size }))).toEqual([]);
 });
 

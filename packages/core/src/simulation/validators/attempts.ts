@@ -85,7 +85,7 @@ function firstTwice(attempts: readonly Attempt[]): Attempt | null {
 export const nothingAfterCancel: Validator = {
   name: "nothingAfterCancel",
   promise: "once a client is told that an endpoint is deleted or disabled, nothing more is sent to it",
-  watch({ scenario, calmSince }, violated) {
+  watch({ scenario, state, calmSince }, violated) {
     const closedAt = new Map<string, { at: number; how: string; answer: string }>();
     const enabling = new Enabling();
     return {
@@ -96,6 +96,8 @@ export const nothingAfterCancel: Validator = {
           if (request.kind === "enable") enabling.answer(request);
           if (request.kind !== "delete" && request.kind !== "disable") return;
           if (request.answer !== "done" && request.answer !== "gone") return;
+          // A node that has not heard yet of a new endpoint says as well that there is none.
+          if (request.answer === "gone" && state.endpoint(request)?.deleted === false) return;
           closedAt.set(request.endpointId, {
             at: request.answeredAt ?? 0,
             how: request.kind,

@@ -94,24 +94,22 @@ export const throttleHolds: Validator = {
   promise: "an endpoint's rate is never exceeded by more than the documented burst",
   watch({ world, scenario, state, calmSince }, violated) {
     const buckets = new Map<string, Bucket>();
-    /** Requests under way that change an endpoint: until they are answered its rate is the old or the new one. */
-    const changing = new Map<string, number>();
-    const change = (endpointId: string, by: 1 | -1): void => {
-      changing.set(endpointId, (changing.get(endpointId) ?? 0) + by);
-      buckets.delete(endpointId);
-    };
+    /** Until when the rate may be the old one or the new one, by endpoint. */
+    const unsureUntil = new Map<string, number>();
     return {
       on(event) {
-        if (event.kind === "asked" && event.request.kind === "patch") change(event.request.endpointId, 1);
-        if (event.kind === "answered" && event.request.kind === "patch" && event.request.answer === "done") {
-          // Tries that were not answered before may still come through, but with the same change.
-          changing.set(event.request.endpointId, 1);
-          change(event.request.endpointId, -1);
+        if ((event.kind === "asked" || event.kind === "answered") && event.request.kind === "patch") {
+          const { endpointId, answer } = event.request;
+          // A try that was not answered before may still come through, but it is the same change.
+          const known =
+            answer === "done" ? world.now + (scenario.nodes === 1 ? 0 : HEARD_MS) : Number.POSITIVE_INFINITY;
+          unsureUntil.set(endpointId, known);
+          buckets.delete(endpointId);
         }
         if (event.kind !== "posted") return;
         const { appId, endpointId, process } = event.post;
         const rate = state.endpoint({ appId, endpointId })?.entity.throttleRate ?? null;
-        if (rate === null || (changing.get(endpointId) ?? 0) > 0) return;
+        if (rate === null || world.now < (unsureUntil.get(endpointId) ?? 0)) return;
         const isCalm = scenario.nodes === 1 || world.now > calmSince() + HEARD_MS;
         if (!isCalm) {
           buckets.delete(endpointId);

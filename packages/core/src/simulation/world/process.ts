@@ -26,6 +26,8 @@ export class SimProcess {
   /** What waits for it to go on; null while it runs. */
   #frozen: (() => void)[] | null = null;
   readonly #onExit: (() => void)[] = [];
+  /** Signals that somebody listens to are kept by the real runtime: what a sleep that never ends listens to, as well. */
+  readonly #asleep = new Set<() => void>();
 
   constructor(
     world: World,
@@ -51,7 +53,14 @@ export class SimProcess {
     if (!this.#alive) return;
     this.#alive = false;
     this.#frozen = null;
+    this.forget();
     for (const told of this.#onExit.splice(0)) told();
+  }
+
+  /** Nothing of it will happen any more: lets go of what it waits for. */
+  forget(): void {
+    for (const detach of this.#asleep) detach();
+    this.#asleep.clear();
   }
 
   /** Calls `told` when it ends. */
@@ -107,13 +116,17 @@ export class SimProcess {
         sleep: (delayMs, signal) =>
           new Promise((resolve) => {
             if (signal.aborted) return resolve();
+            const detach = (): void => signal.removeEventListener("abort", done);
             const done = (): void => {
               cancel();
-              signal.removeEventListener("abort", done);
+              detach();
+              this.#asleep.delete(detach);
               resolve();
             };
             const cancel = this.after(delayMs + late(), done, { poll: delayMs <= this.#pollMaxMs });
             signal.addEventListener("abort", done);
+            if (this.#alive) this.#asleep.add(detach);
+            else detach();
           }),
       },
     };

@@ -3,7 +3,7 @@
  * ledger of what was acknowledged beside what the receiver got; one line says how it ended. The exit code is
  * not 0 as soon as one promise was broken.
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -58,6 +58,8 @@ async function runOne(
   { backend, options }: { backend: Backend; options: Options },
 ): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), `posthaste-${test.id}-`));
+  // PostgreSQL runs as somebody else and has to reach its files below.
+  chmodSync(folder, 0o711);
   const context: Context = {
     backend,
     folder,
@@ -116,3 +118,5 @@ function print(result: Result): void {
 // So that an interrupted run, too, ends its servers and gives back its disks.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 await main();
+// Whatever a failed test left open must not keep it.
+process.exit();

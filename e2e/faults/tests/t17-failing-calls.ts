@@ -133,7 +133,7 @@ async function stops(
   if (!alive) disk.cut();
   await scene.kill(node);
   if (!alive) {
-    disk.unmount();
+    await disk.unmount();
     disk.mount();
   }
   if (alive) return "it went on as if nothing had happened";

@@ -10,6 +10,7 @@ import { measureRound, type Round } from "./round.ts";
 import { measureGrowth } from "./scenarios/growth.ts";
 import { measureNeighbour } from "./scenarios/neighbour.ts";
 import { measurePending } from "./scenarios/pending.ts";
+import { measurePostgresGrowth } from "./scenarios/postgres-growth.ts";
 import { findRedis } from "./subjects/redis.ts";
 
 const startedAt = nowMicros();
@@ -81,6 +82,8 @@ async function measureScenarios(bench: Bench, options: Options, failed: Failed):
     pending: async () => (scenarios.pending = await measurePending(bench, options)),
     neighbour: async () => (scenarios.neighbour = await measureNeighbour(bench, options, progress)),
     growth: async () => (scenarios.growth = await measureGrowth(bench, options, progress)),
+    "postgres-growth": async () =>
+      (scenarios.postgresGrowth = await measurePostgresGrowth(options, progress)),
   };
   for (const name of options.scenarios) {
     progress(`scenario ${name}`);

@@ -39,20 +39,21 @@ export interface Options {
   readonly neighbourEvents: number;
   readonly neighbourMs: number;
   readonly storedMessages: number;
+  readonly postgresStoredMessages: number;
   readonly dataDir: string;
   readonly json: boolean;
   readonly markdown: boolean;
 }
 
-const SCENARIOS = ["pending", "neighbour", "growth"] as const;
+const SCENARIOS = ["pending", "neighbour", "growth", "postgres-growth"] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 export const USAGE = `npm run bench -- [options]
   --quick               one short round and small scenarios, about 40 s: a smoke test, not a measurement
-  --full                everything, the growth to 2,000,000 stored messages included
+  --full                everything, the growth to 2,000,000 stored messages (on PostgreSQL 5,000,000) included
   --only A,B            of ${[...SUBJECTS, ...SCENARIOS].join(", ")}
   --rounds N            rounds of all subjects, interleaved, and of the scenario neighbour (3)
-  --stored N            runs the growth scenario to N stored messages
+  --stored N            runs the growth scenario, or the postgres-growth that is asked for, to N stored messages
   --data-dir DIR        where data is kept while it runs (the system's temp folder); an fsync costs what its disk costs
   --json                one JSON object on stdout, progress on stderr (npm run --silent leaves out the lines of npm)
   --markdown            the tables as Markdown
@@ -81,18 +82,24 @@ export function readOptions(args: readonly string[]): Options | undefined {
   for (const name of asked ?? [])
     if (!known.includes(name)) throw new Error(`--only ${name}: not one of ${known.join(", ")}`);
   const wanted = (name: string): boolean => asked === undefined || asked.includes(name);
-  const growth = full || values.stored !== undefined || (asked?.includes("growth") ?? false);
+  const isAsked = (name: ScenarioName): boolean => full || (asked?.includes(name) ?? false);
+  const postgresGrowth = isAsked("postgres-growth");
+  const growth = isAsked("growth") || (values.stored !== undefined && !postgresGrowth);
   return {
     only: SUBJECTS.filter(wanted),
     rounds: wholeNumber("--rounds", values.rounds, quick ? 1 : 3),
     warmUpEvents: quick ? 8_000 : 40_000,
     measuredEvents: quick ? 8_000 : 30_000,
     halfLoadMs: quick ? 1_000 : 3_000,
-    scenarios: SCENARIOS.filter((name) => (name === "growth" ? growth : wanted(name))),
+    scenarios: SCENARIOS.filter((name) => {
+      if (name === "growth") return growth;
+      return name === "postgres-growth" ? postgresGrowth : wanted(name);
+    }),
     pendingDeliveries: quick ? 20_000 : 200_000,
     neighbourEvents: quick ? 5_000 : 30_000,
     neighbourMs: quick ? 1_000 : 4_000,
     storedMessages: wholeNumber("--stored", values.stored, 2_000_000),
+    postgresStoredMessages: wholeNumber("--stored", values.stored, 5_000_000),
     dataDir: values["data-dir"],
     json: values.json,
     markdown: values.markdown,

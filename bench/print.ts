@@ -2,6 +2,7 @@ import { machineLine } from "./machine.ts";
 import type { SubjectName } from "./options.ts";
 import { usageIsKnown } from "./process-usage.ts";
 import type { Results, Row } from "./results.ts";
+import type { EventCost, PostgresGrowthResult, StateCost } from "./scenarios/postgres-growth.ts";
 
 const NAMES: Readonly<Record<SubjectName, string>> = {
   posthaste: "Posthaste, one message a request",
@@ -60,7 +61,7 @@ function rowCells(row: Row): Cells {
   };
 }
 
-function scenarioCells({ scenarios: { pending, neighbour, growth } }: Results): Cells[] {
+function scenarioCells({ scenarios: { pending, neighbour, growth, postgresGrowth } }: Results): Cells[] {
   const rows: Cells[] = [];
   const add = (scenario: string, result: string): void => {
     rows.push({ "Posthaste when": scenario, "what happens": result });
@@ -90,7 +91,23 @@ function scenarioCells({ scenarios: { pending, neighbour, growth } }: Results): 
       `${whole(cost.cpuMicrosPerEvent)} CPU µs/event, ${whole(cost.eventsPerSecond)} events/s`,
     );
   }
+  for (const cost of postgresGrowth === undefined ? [] : statesOf(postgresGrowth)) {
+    const waiting = cost.retriesWaiting > 0 ? `, ${whole(cost.retriesWaiting)} retries wait` : "";
+    add(
+      `${whole(cost.stored)} messages are stored in PostgreSQL${waiting}`,
+      `commit ${costOf(cost.commit)}; claim ${costOf(cost.claim)}` +
+        (cost.autovacuums > 0 ? `; autovacuum went through ${whole(cost.autovacuums)} tables` : ""),
+    );
+  }
   return rows;
+}
+
+function statesOf({ small, large, withRetries }: PostgresGrowthResult): readonly StateCost[] {
+  return [small, large, withRetries];
+}
+
+function costOf({ cpuMicros, serverCpuMicros, wallMicros }: EventCost): string {
+  return `${whole(cpuMicros)} CPU µs/event (${whole(serverCpuMicros)} of PostgreSQL), ${whole(1e6 / wallMicros)} events/s`;
 }
 
 function barCells(results: Results): Cells[] {

@@ -5,6 +5,7 @@ import type { Round } from "./round.ts";
 import type { GrowthResult } from "./scenarios/growth.ts";
 import type { NeighbourResult } from "./scenarios/neighbour.ts";
 import type { PendingResult } from "./scenarios/pending.ts";
+import type { PostgresGrowthResult } from "./scenarios/postgres-growth.ts";
 
 /** One line of the table: each figure is the median over the rounds. */
 export interface Row extends Omit<Round, "deliveredMs" | "acceptedMs"> {
@@ -20,6 +21,7 @@ export interface Scenarios {
   pending?: PendingResult;
   neighbour?: NeighbourResult;
   growth?: GrowthResult;
+  postgresGrowth?: PostgresGrowthResult;
 }
 
 export interface Bar {
@@ -85,7 +87,7 @@ export function barsOf(rows: readonly Row[], ratios: Results["ratios"], scenario
     if (value === null || value === undefined) return;
     bars.push({ name, wanted: wanted.text, value: wanted.show(value), met: wanted.holds(value) });
   };
-  const { pending, neighbour, growth } = scenarios;
+  const { pending, neighbour, growth, postgresGrowth } = scenarios;
   const half = rows.find((row) => row.subject === "posthaste");
   bar("events/s over the relay", ratios.relay, atLeast(0.6));
   bar("events/s over BullMQ", ratios.bullmq, atLeast(2.5));
@@ -103,6 +105,14 @@ export function barsOf(rows: readonly Row[], ratios: Results["ratios"], scenario
     growth?.costRatio,
     within(0.85, 1.15),
   );
+  const stored = postgresGrowth?.large.stored ?? 0;
+  const waiting = postgresGrowth?.withRetries.retriesWaiting ?? 0;
+  for (const what of ["commit", "claim"] as const) {
+    const ofStored = postgresGrowth?.storedRatios[what];
+    const ofRetries = postgresGrowth?.retriesRatios[what];
+    bar(`PostgreSQL: cost of a ${what} at ${stored} stored messages`, ofStored, within(0.85, 1.15));
+    bar(`PostgreSQL: cost of a ${what} with ${waiting} retries waiting`, ofRetries, within(0.85, 1.15));
+  }
   return bars;
 }
 

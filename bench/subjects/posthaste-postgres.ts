@@ -8,7 +8,14 @@ import type { Subject, SubjectOptions } from "./subject.ts";
  * Memory a PostgreSQL of this size would be given; everything else as it comes, every commit on disk. The default of
  * `max_wal_size` makes it write whole pages again every few seconds under this load.
  */
-const FLAGS = ["-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB", "-c", "checkpoint_timeout=15min"];
+export const POSTGRES_FLAGS = [
+  "-c",
+  "shared_buffers=512MB",
+  "-c",
+  "max_wal_size=4GB",
+  "-c",
+  "checkpoint_timeout=15min",
+];
 
 /** So many nodes on one PostgreSQL of their own, on the same cores. */
 export async function startPosthasteOnPostgres(
@@ -16,7 +23,7 @@ export async function startPosthasteOnPostgres(
   nodeCount: number,
 ): Promise<Subject> {
   const folder = makeFolder(dataDir, "posthaste-postgres");
-  const postgres = await startPostgres(FLAGS, dataDir);
+  const postgres = await startPostgres(POSTGRES_FLAGS, dataDir);
   // On one machine they talk over its Unix socket, as an operator would have them.
   const url = `${postgres.url}/postgres?host=${encodeURIComponent(postgres.socketDirectory)}`;
   const nodes: PosthasteNode[] = [];

@@ -44,6 +44,3 @@ export interface FaultTest {
   readonly backends: readonly BackendName[];
   run(context: Context): Promise<Verdict>;
 }
-
-/** This machine cannot run it; the message says what is missing. */
-export class Skip extends Error {}

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import type { Counts } from "./fault-test.ts";
 import type { BackendName } from "./harness/backend.ts";
 
-export const BACKENDS = ["sqlite", "postgres"] as const satisfies readonly BackendName[];
+const BACKENDS = ["sqlite", "postgres"] as const satisfies readonly BackendName[];
 
 export interface Options {
   readonly long: boolean;

@@ -7,7 +7,7 @@ import { Journal } from "./journal.ts";
  * - `rejected`: an answer that says that nothing was accepted.
  * - `unknown`: no answer. It may have been accepted.
  */
-export type Outcome = "sent" | "acknowledged" | "rejected" | "unknown";
+type Outcome = "sent" | "acknowledged" | "rejected" | "unknown";
 
 export interface LedgerEvent {
   readonly number: number;

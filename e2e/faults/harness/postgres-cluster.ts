@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runSql } from "../../../packages/core/src/storage/postgres/testing/run-sql.ts";
 import { freePort } from "../../testing/server-process.ts";
-import { Skip } from "../fault-test.ts";
+import { Skip } from "../skip.ts";
 import { sleep } from "./wait.ts";
 
 const READY_TIMEOUT_MS = 30_000;

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { Skip } from "../fault-test.ts";
+import { Skip } from "../skip.ts";
 import { has } from "./loop-disk.ts";
 import { until } from "./wait.ts";
 

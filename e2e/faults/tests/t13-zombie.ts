@@ -48,8 +48,11 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
     const progress = (): number => receiver.hits.length;
     lost.before += await metric(zombie, "posthaste_leases_lost_total");
     const posts = Array.from({ length: EVENTS_EACH }, async () => {
-      const payload = (number: number): string => payloadOf(number, 10);
-      const intended = await ledger.intend({ app: "ana", eventType: "order.completed", payload });
+      const intended = await ledger.intend({
+        app: "ana",
+        eventType: "order.completed",
+        payload: smallPayload,
+      });
       await postEvent(scene, { ...intended, target: zombie });
     });
     await Promise.all(posts);
@@ -80,4 +83,8 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
       ...figures,
     },
   };
+}
+
+function smallPayload(number: number): string {
+  return payloadOf(number, 10);
 }

@@ -1,6 +1,7 @@
 import { globSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Context, type FaultTest, Skip, type Verdict } from "../fault-test.ts";
+import type { Context, FaultTest, Verdict } from "../fault-test.ts";
+import { Skip } from "../skip.ts";
 import { startLoad } from "../harness/load.ts";
 import { mixedEvent, mixedPlan } from "../harness/mixed-load.ts";
 import { judge } from "../harness/oracle.ts";

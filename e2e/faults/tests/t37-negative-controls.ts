@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { brokenArgs } from "../broken/mutants.ts";
-import { type Context, type Counts, type FaultTest, Skip, type Verdict } from "../fault-test.ts";
+import type { Context, Counts, FaultTest, Verdict } from "../fault-test.ts";
+import { Skip } from "../skip.ts";
 import { t01 } from "./t01-kill-loop.ts";
 import { t02 } from "./t02-power-cut.ts";
 import { t03 } from "./t03-idempotency.ts";

@@ -127,6 +127,8 @@ export const CLAIM_BYTES_MIN = 1_048_576;
 /** How often due retries are looked for, and the least pause between two looks. */
 export const CLAIM_INTERVAL_MS = 200;
 export const CLAIM_PAUSE_MS = 5;
+/** The pause after a look is as long as the look, at most this: a process that was stopped meanwhile did not look. */
+export const CLAIM_PAUSE_MAX_MS = SECOND_MS;
 /** How often a database is asked what became of a commit whose connection was lost, and the pause between. */
 export const OUTCOME_ASKS_MAX = 20;
 export const OUTCOME_PAUSE_MS = 250;

@@ -5,6 +5,7 @@ import {
   CLAIM_INTERVAL_MS,
   CLAIM_JITTER,
   CLAIM_LANES_MAX,
+  CLAIM_PAUSE_MAX_MS,
   CLAIM_PAUSE_MS,
   LEASE_RELEASE_BATCH,
   NODE_BEAT_MS,
@@ -173,9 +174,11 @@ export class Claimer {
       return limit > 0 ? [{ ...lane, limit }] : [];
     });
     if (lanes.length === 0) return 0;
+    const { leaseId, active } = this.#node;
+    // Joined again, and not told yet that the lease counts: what is claimed now would be taken for the lost one's.
+    if (!active) return 0;
     const pinned = lanes.flatMap(({ endpointId }) => this.#dispatcher.scheduler.find(endpointId) ?? []);
     for (const lane of pinned) lane.claiming += 1;
-    const { leaseId } = this.#node;
     try {
       const claimed = await this.#store.claimDue({
         leaseId,
@@ -250,7 +253,8 @@ export class Claimer {
     }
     this.#wake = null;
     // However often it is woken, looking takes at most half of the store's time.
-    await this.#runtime.timers.sleep(Math.max(CLAIM_PAUSE_MS, this.#scanMs), signal);
+    const pauseMs = Math.min(Math.max(CLAIM_PAUSE_MS, this.#scanMs), CLAIM_PAUSE_MAX_MS);
+    await this.#runtime.timers.sleep(pauseMs, signal);
   }
 }
 

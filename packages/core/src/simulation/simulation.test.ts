@@ -26,11 +26,14 @@ test.for([
   expect(red === null ? [] : brokenBy(red)).toEqual([]);
 });
 
-/** Each turned red once; see docs/reliability.md for what was wrong. */
+/** Each turned red before something was mended; see docs/reliability.md for what was wrong. */
 test.for([
-  { seed: 1_592, nodes: 1, size: "short" },
-  { seed: 399, nodes: 1, size: "long" },
-  { seed: 313, nodes: 2, size: "long" },
+  { seed: 3_278, nodes: 1, size: "short" },
+  { seed: 4_295, nodes: 1, size: "short" },
+  { seed: 5_311, nodes: 1, size: "short" },
+  { seed: 143, nodes: 1, size: "long" },
+  { seed: 1_698, nodes: 3, size: "short" },
+  { seed: 1_996, nodes: 3, size: "short" },
 ] as const)("what once failed holds: seed $seed, $size, $nodes processes", async ({ seed, nodes, size }) => {
   expect(brokenBy(await simulate(seed, { nodes, size }))).toEqual([]);
 });

@@ -1,12 +1,5 @@
 import type { DeliveryKey } from "../../domain/delivery.ts";
-import type {
-  ClaimedDelivery,
-  ClaimRequest,
-  DeliveryStore,
-  DueLane,
-  DueRecord,
-  LaneKey,
-} from "../../storage/port.ts";
+import type { ClaimedDelivery, ClaimRequest, DueLane, DueRecord, LaneKey } from "../../storage/port.ts";
 import { commit } from "./commit.ts";
 import {
   compare,
@@ -18,10 +11,10 @@ import {
   type ModelState,
   toDueDelivery,
 } from "./state.ts";
-import type { Sync } from "./sync.ts";
+import type { Deliveries, Sync } from "./sync.ts";
 
 /** The hot path of the model store. */
-export function modelDeliveries(state: ModelState): Sync<DeliveryStore> {
+export function modelDeliveries(state: ModelState): Sync<Deliveries> {
   return {
     commit: (batch) => commit(state, batch),
     findDueLanes: ({ after, limit }) => lanesAfter(state, after).flatMap(dueLane).slice(0, limit),

@@ -7,9 +7,12 @@ export type Sync<Noun> = {
     : never;
 };
 
+/** The hot path without what is not an operation of it. */
+export type Deliveries = Omit<Store["deliveries"], "commitsInParallel">;
+
 /** The store's nouns, answered at once. */
 export interface SyncStore {
-  readonly deliveries: Sync<Store["deliveries"]>;
+  readonly deliveries: Sync<Deliveries>;
   readonly environments: Sync<Store["environments"]>;
   readonly applications: Sync<Store["applications"]>;
   readonly endpoints: Sync<Store["endpoints"]>;
@@ -26,7 +29,11 @@ export type Carry = (name: string, run: () => unknown, args: readonly unknown[])
 export function carried(store: SyncStore, carry: Carry): Store {
   const { whole } = store;
   return {
-    deliveries: noun("deliveries", store.deliveries, carry),
+    deliveries: {
+      // As the real stores: one process writes one commit at a time, many nodes have connections of their own.
+      commitsInParallel: store.cluster !== null,
+      ...noun("deliveries", store.deliveries, carry),
+    },
     environments: noun("environments", store.environments, carry),
     applications: noun("applications", store.applications, carry),
     endpoints: noun("endpoints", store.endpoints, carry),

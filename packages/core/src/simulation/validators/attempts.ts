@@ -11,9 +11,9 @@ export const onlyAcceptedIsSent: Validator = {
       const { appId, messageId, endpointId, request } = event.post;
       const message = state.findMessage(appId, messageId);
       if (message === undefined) violated(`${messageId} was sent to ${endpointId}, but is not stored`);
-      else if (message.payload !== request.body) {
+      else if (message.payload !== Buffer.from(request.body).toString()) {
         violated(
-          `${messageId} was sent to ${endpointId} as ${String(request.body)} instead of ${message.payload}`,
+          `${messageId} was sent to ${endpointId} as ${Buffer.from(request.body).toString()} instead of ${message.payload}`,
         );
       }
     },

@@ -5,7 +5,7 @@ export interface WorldEvent {
   readonly tie: number;
   readonly run: () => void;
   /** A look whether there is something to do, which may as well come later while there is nothing. */
-  readonly poll: boolean;
+  poll: boolean;
   canceled: boolean;
 }
 

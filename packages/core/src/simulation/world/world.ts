@@ -5,6 +5,9 @@ import { Trace } from "./trace.ts";
 /** Stops an event that has not happened. */
 export type Cancel = () => void;
 
+/** The most that a poll is late. */
+const POLL_LATE_MAX_MS = 60_000;
+
 /**
  * The one clock of a simulation and everything that is going to happen by it. A step takes the next event, runs
  * it, and then lets every promise that came of it settle before the next: nothing else moves the program on, so
@@ -70,12 +73,14 @@ export class World {
   #step(until: number): boolean {
     const event = this.#queue.pop();
     if (event === undefined) return false;
-    const at = event.poll ? this.#quietUntil(event.at) : event.at;
-    if (at > until || at > event.at) {
-      event.at = at;
+    if (event.poll) {
+      // Put off once: then it happens, whether there is something to find or not.
+      event.poll = false;
+      event.at = this.#quietUntil(event.at);
       this.#queue.push(event);
-      return at <= until;
+      return true;
     }
+    if (event.at > until) return false;
     this.#now = Math.max(this.#now, event.at);
     this.steps += 1;
     event.run();
@@ -85,6 +90,6 @@ export class World {
   /** While nothing can be found and nothing else happens, looking every few milliseconds only takes time. */
   #quietUntil(at: number): number {
     const workAt = this.nextWorkAt();
-    return workAt <= at ? at : Math.min(workAt, this.#queue.nextDeedAt());
+    return workAt <= at ? at : Math.min(workAt, this.#queue.nextDeedAt(), at + POLL_LATE_MAX_MS);
   }
 }

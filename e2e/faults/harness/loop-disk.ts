@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sleep } from "./wait.ts";
-import { Skip } from "../fault-test.ts";
+import { Skip } from "../skip.ts";
 
 /** EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH: the file system stops as if the power had gone. */
 const SHUTDOWN = { request: 0x8004587d, flags: 2 };

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { brokenArgs } from "../broken/mutants.ts";
-import { type Context, type FaultTest, Skip, type Verdict } from "../fault-test.ts";
+import type { Context, FaultTest, Verdict } from "../fault-test.ts";
+import { Skip } from "../skip.ts";
 import { Refused } from "../harness/api.ts";
 import { startLoad } from "../harness/load.ts";
 import { LoopDisk } from "../harness/loop-disk.ts";

@@ -74,7 +74,7 @@ const CONTROLS: readonly Control[] = [
   {
     mutant: "ack-before-commit",
     test: t01,
-    finds: /lost|forgotten/,
+    finds: /lost|forgotten|still owed/,
     counts: { kills: 6 },
     on: "postgres",
   },

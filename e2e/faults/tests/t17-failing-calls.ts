@@ -103,7 +103,10 @@ async function tryFault(context: Context, { scene, disk, fault, number }: Trial)
     }
     const after = fault.effect === "refuses" ? ledger.acknowledged + GO_ON : goal;
     await wait("events to be accepted", () => ledger.acknowledged >= after || !node.running);
-    return node.running ? null : `the process ended with code ${await node.ended()}`;
+    if (node.running) return null;
+    const said = node.output.slice(-1_000);
+    await scene.kill(node);
+    return `the process ended with code ${await node.ended()}: ${said}`;
   } catch (error) {
     if (error instanceof Stalled) return error.message;
     throw error;

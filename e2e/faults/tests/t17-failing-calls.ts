@@ -76,7 +76,7 @@ async function run(context: Context, place: { scene: Scene; disk: LoopDisk }): P
     await load.stop();
   }
   await scene.drain();
-  const { violations: found, figures } = await judge(context, scene);
+  const { violations: found, figures } = await judge(context, scene, { brokenConnections: true });
   return { violations: [...violations, ...found], figures: { ...tried, ...figures } };
 }
 

@@ -3,106 +3,109 @@
  * ledger of what was acknowledged beside what the receiver got; one line says how it ended. The exit code is
  * not 0 as soon as one promise was broken.
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { performance } from "node:perf_hooks";
-import { brokenArgs } from "./broken/mutants.ts";
-import type { Context, FaultTest, Figures, Verdict } from "./fault-test.ts";
-import { Skip } from "./skip.ts";
+import type { FaultTest } from "./fault-test.ts";
 import type { Backend, BackendName } from "./harness/backend.ts";
 import { postgresBackend } from "./harness/postgres-backend.ts";
-import { Random } from "./harness/random.ts";
 import { sqliteBackend } from "./harness/sqlite-backend.ts";
-import { Stalled } from "./harness/wait.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
+import { type Result, runTest } from "./run-test.ts";
 import { TESTS } from "./tests/index.ts";
 
-interface Result {
-  readonly test: string;
-  readonly backend: BackendName;
-  readonly outcome: "passed" | "failed" | "skipped";
-  readonly sentence: string;
-  readonly figures: Figures;
-  readonly seconds: number;
-  readonly violations: readonly string[];
-  readonly reason: string | null;
-}
-
 const BACKEND_OF: Record<BackendName, Backend> = { sqlite: sqliteBackend, postgres: postgresBackend };
+
+interface Task {
+  readonly test: FaultTest;
+  readonly backend: BackendName;
+}
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   if (options === undefined) return console.log(USAGE);
+  const tasks = options.backends.flatMap((backend) =>
+    TESTS.filter(
+      ({ id, backends }) => backends.includes(backend) && options.only?.includes(id) !== false,
+    ).map((test): Task => ({ test, backend })),
+  );
   const results: Result[] = [];
-  for (const name of options.backends) {
-    const backend = BACKEND_OF[name];
-    for (const test of TESTS) {
-      if (!test.backends.includes(name) || options.only?.includes(test.id) === false) continue;
-      const result = await runOne(test, { backend, options });
+  const queue = tasks.values();
+  const worker = async (): Promise<void> => {
+    for (const task of queue) {
+      const result = await runTask(task, { options, alone: options.jobs === 1 || tasks.length === 1 });
       results.push(result);
       print(result);
     }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
+  conclude(options, results);
+}
+
+function runTask(
+  { test, backend }: Task,
+  { options, alone }: { options: Options; alone: boolean },
+): Promise<Result> {
+  return alone
+    ? runTest(test, { backend: BACKEND_OF[backend], options })
+    : runElsewhere({ test, backend }, options);
+}
+
+const children = new Set<ChildProcess>();
+
+/** In a process of its own: tests side by side must not hold up each other's receivers. */
+async function runElsewhere({ test, backend }: Task, { seed }: Options): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), "posthaste-faults-"));
+  const json = join(folder, "result.json");
+  const mine = [
+    "--jobs",
+    "1",
+    "--only",
+    test.id,
+    "--backend",
+    backend,
+    "--seed",
+    String(seed),
+    "--json",
+    json,
+  ];
+  const args = [join(import.meta.dirname, "main.ts"), ...process.argv.slice(2), ...mine];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  children.add(child);
+  await new Promise((resolve) => child.once("exit", resolve));
+  children.delete(child);
+  try {
+    const { results }: { results: Result[] } = JSON.parse(readFileSync(json, "utf8"));
+    const [result] = results;
+    if (result !== undefined) return result;
+  } catch {
+    // It ended without a result.
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
+  const violations = [`the test ended with ${child.exitCode ?? child.signalCode} and without a result`];
+  const { id, sentence } = test;
+  return {
+    test: id,
+    backend,
+    outcome: "failed",
+    sentence,
+    figures: {},
+    seconds: 0,
+    violations,
+    reason: null,
+  };
+}
+
+function conclude({ seed, long, json }: Options, results: readonly Result[]): void {
   const count = (outcome: Result["outcome"]): number =>
     results.filter((result) => result.outcome === outcome).length;
   console.log(`\n${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
-  if (options.json !== null) {
-    const report = { seed: options.seed, long: options.long, node: process.version, results };
-    writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (json !== null) {
+    writeFileSync(json, `${JSON.stringify({ seed, long, node: process.version, results }, null, 2)}\n`);
   }
   if (count("failed") > 0 || results.length === 0) process.exitCode = 1;
-}
-
-async function runOne(
-  test: FaultTest,
-  { backend, options }: { backend: Backend; options: Options },
-): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), `posthaste-${test.id}-`));
-  const context: Context = {
-    backend,
-    folder,
-    long: options.long,
-    counts: options.counts,
-    random: new Random(options.seed),
-    stallMs: options.stallMs,
-    nodeArgs: options.broken === null ? [] : brokenArgs(options.broken),
-    say: (line) => console.error(`  ${test.id} ${backend.name}: ${line}`),
-  };
-  const startedAt = performance.now();
-  const ending = await end(test, context);
-  const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
-  const failed = ending.outcome === "failed";
-  if (options.keep !== null) {
-    const kept = join(options.keep, `${test.id}-${backend.name}`);
-    mkdirSync(kept, { recursive: true });
-    cpSync(folder, kept, { recursive: true });
-  }
-  if (!failed) rmSync(folder, { recursive: true, force: true });
-  const { id, sentence } = test;
-  const violations = failed ? [...ending.violations, `seed ${options.seed}, ledgers in ${folder}`] : [];
-  return { ...ending, test: id, backend: backend.name, sentence, seconds, violations };
-}
-
-type Ending = Pick<Result, "outcome" | "figures" | "violations" | "reason">;
-
-/** A test that cannot come to its end has found something too. */
-async function end(test: FaultTest, context: Context): Promise<Ending> {
-  try {
-    const { violations, figures }: Verdict = await test.run(context);
-    return { outcome: violations.length === 0 ? "passed" : "failed", figures, violations, reason: null };
-  } catch (error) {
-    if (error instanceof Skip) {
-      return { outcome: "skipped", figures: {}, violations: [], reason: error.message };
-    }
-    const text =
-      error instanceof Stalled
-        ? error.message
-        : error instanceof Error
-          ? (error.stack ?? error.message)
-          : String(error);
-    return { outcome: "failed", figures: {}, violations: [text], reason: null };
-  }
 }
 
 function print(result: Result): void {
@@ -114,6 +117,11 @@ function print(result: Result): void {
   for (const violation of violations) console.log(`       ${violation}`);
 }
 
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGTERM");
+});
 // So that an interrupted run, too, ends its servers and gives back its disks.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 await main();
+// Whatever a failed test left open must not keep it.
+process.exit();

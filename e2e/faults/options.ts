@@ -10,6 +10,7 @@ export interface Options {
   readonly only: readonly string[] | null;
   readonly backends: readonly BackendName[];
   readonly counts: Counts;
+  readonly jobs: number;
   readonly seed: number;
   readonly stallMs: number;
   readonly json: string | null;
@@ -21,6 +22,7 @@ export const USAGE = `npm run test:faults -- [options]
   --long           the numbers of the promise (500 kills, 200 power cuts, …) instead of those of a CI run
   --only T1,T2     these tests
   --backend NAME   sqlite or postgres; both when not given
+  --jobs N         tests side by side, each in a process of its own (3)
   --kills N        T1: kills
   --cuts N         T2: power cuts
   --keys N         T3: idempotency keys
@@ -43,6 +45,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       long: { type: "boolean", default: false },
       only: text,
       backend: text,
+      jobs: text,
       kills: text,
       cuts: text,
       keys: text,
@@ -73,6 +76,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       pending: whole("pending", values.pending),
       restarts: whole("restarts", values.restarts),
     },
+    jobs: whole("jobs", values.jobs) ?? 3,
     seed: whole("seed", values.seed) ?? Date.now() % 1_000_000,
     stallMs: (whole("stall", values.stall) ?? 20) * 1_000,
     json: values.json ?? null,

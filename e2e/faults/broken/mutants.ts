@@ -11,6 +11,7 @@ export interface Change {
 
 const ENGINE = "core/src/engine";
 const SQLITE = "core/src/storage/sqlite";
+const POSTGRES = "core/src/storage/postgres";
 
 /**
  * Bugs that somebody could make. None can be reached in production: they exist only while the loader of this
@@ -19,7 +20,7 @@ const SQLITE = "core/src/storage/sqlite";
 export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
   "ack-before-commit": [
     {
-      file: `${ENGINE}/committer.ts`,
+      file: `${ENGINE}/commit-stream.ts`,
       find: "      result = await this.#store.commit({",
       replace: `      this.#answer(accepts, [], {
         accepted: accepts.flatMap(({ messages }) => messages.map(() => ({ kind: "accepted" }))),
@@ -136,6 +137,13 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
       file: `${ENGINE}/create-engine.ts`,
       find: "await this.#dispatcher.idle(drained.signal);",
       replace: "",
+    },
+  ],
+  "no-fencing": [
+    {
+      file: `${POSTGRES}/deliveries/settle.ts`,
+      find: "AND due.message_id = s.message_id AND due.leased_by = s.leased_by AND due.attempts = s.attempts`",
+      replace: "AND due.message_id = s.message_id`",
     },
   ],
   "retention-drops-what-is-owed": [

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { sleep } from "./wait.ts";
 import { Skip } from "../skip.ts";
 
 /** EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH: the file system stops as if the power had gone. */
@@ -18,6 +19,9 @@ fcntl.ioctl(fd, ${SHUTDOWN.request}, struct.pack("I", ${SHUTDOWN.flags}))`,
 open(my $h, "<", $ARGV[0]) or die "$!"; ioctl($h, ${SHUTDOWN.request}, $f) or die "$!";`,
   ],
 };
+
+const UNMOUNT_TRIES_MAX = 100;
+const UNMOUNT_PAUSE_MS = 50;
 
 const mounted = new Set<LoopDisk>();
 process.on("exit", () => {
@@ -77,8 +81,12 @@ export class LoopDisk {
     }
   }
 
-  unmount(): void {
-    run("umount", [this.path]);
+  /** The last of the killed processes may hold it for a moment. */
+  async unmount(): Promise<void> {
+    for (let tries = 0; spawnSync("umount", [this.path]).status !== 0; tries++) {
+      if (tries === UNMOUNT_TRIES_MAX) throw new Error("the disk is still in use");
+      await sleep(UNMOUNT_PAUSE_MS);
+    }
     mounted.delete(this);
   }
 

@@ -17,19 +17,25 @@ interface Delivery {
   readonly rows: AttemptRow[];
 }
 
+interface JudgeOptions {
+  /** Events whose history retention may have removed; they have to have been received all the same. */
+  readonly forgets?: (event: LedgerEvent) => boolean;
+  /** The test breaks connections: what was recorded as sent without an answer may be sent again. */
+  readonly brokenConnections?: boolean;
+}
+
 /** More of one kind say no more. */
 const EXAMPLES = 3;
 
 /**
  * The oracle. What was acknowledged has been delivered and is remembered as delivered, or is visible as failed;
  * what was delivered had been sent; body and signature are the event's own; every POST that arrived is a recorded attempt, except those a
- * crash cut off; a duplicate has a crash in between. `forgets`: events whose history retention may have removed;
- * they have to have been received all the same.
+ * crash cut off; a duplicate has a crash in between.
  */
 export async function judge(
   context: Context,
   scene: Scene,
-  { forgets = () => false }: { forgets?: (event: LedgerEvent) => boolean } = {},
+  { forgets = () => false, brokenConnections = false }: JudgeOptions = {},
 ): Promise<Judgement> {
   const findings = new Findings();
   const deliveries = await gather(scene);
@@ -46,7 +52,7 @@ export async function judge(
   for (const [key, delivery] of deliveries) {
     const event = scene.ledger.events[delivery.hits[0]?.number ?? -1];
     if (event !== undefined && forgets(event)) continue;
-    judgeHistory(key, { delivery, crashes: scene.crashes, findings });
+    judgeHistory(key, { delivery, crashes: scene.crashes, findings, brokenConnections });
   }
   writeLines(join(context.folder, "received.jsonl"), scene.receiver.hits);
   writeLines(
@@ -161,16 +167,24 @@ function judgeEvent(
 
 function judgeHistory(
   key: string,
-  about: { delivery: Delivery; crashes: readonly Crash[]; findings: Findings },
+  about: {
+    delivery: Delivery;
+    crashes: readonly Crash[];
+    findings: Findings;
+    brokenConnections: boolean;
+  },
 ): void {
   const { hits, rows } = about.delivery;
   const crashedBetween = (from: number, to: number): boolean =>
     about.crashes.some((crash) => crash.to >= from && crash.from <= to);
+  const unanswered = rows.filter(({ responseStatusCode }) => responseStatusCode === 0).length;
+  let broken = about.brokenConnections ? unanswered : 0;
   for (const [index, hit] of hits.entries()) {
     const next = hits[index + 1];
     if (next === undefined || !isSuccess(hit.status)) continue;
     about.findings.duplicates += 1;
-    if (!crashedBetween(hit.at, next.at)) about.findings.add("sent twice without a crash between", key);
+    if (crashedBetween(hit.at, next.at) || broken-- > 0) continue;
+    about.findings.add("sent twice without a crash between", key);
   }
   const recorded = rows.filter(({ statusText }) => statusText !== "canceled").length;
   const first = hits[0]?.at ?? Infinity;

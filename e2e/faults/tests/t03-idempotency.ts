@@ -6,7 +6,7 @@ import { judge } from "../harness/oracle.ts";
 import { Scene } from "../harness/scene.ts";
 import { sleep } from "../harness/wait.ts";
 
-const KEYS = { short: 60, long: 1_000 };
+const KEYS = { short: 40, long: 1_000 };
 const POSTS = 64;
 /** Keys under way at once. */
 const PARALLEL = 2;

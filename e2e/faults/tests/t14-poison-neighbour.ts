@@ -11,7 +11,7 @@ const HANGING = 24;
 const HANGING_EVENTS = 8;
 const CALM_EVENTS = { short: 150, long: 2_000 };
 const FLOOD_EVENTS = { short: 1_500, long: 20_000 };
-const FLOOD_ANSWER_MS = 150;
+const FLOOD_ANSWER_MS = 1_000;
 /** When the calm tenant has everything, at least this part of the flood is still waiting. */
 const FLOOD_LEFT_MIN = 0.5;
 /** Calm deliveries may take this much longer than undisturbed: wide, the order above is what is tested. */

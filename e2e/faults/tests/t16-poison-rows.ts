@@ -64,6 +64,7 @@ const EVENTS_EACH = 3;
 const NEW_EVENTS = 50;
 /** A crash loop or a busy loop would write many more. */
 const LOG_LINES_MAX = 400;
+const NAMED = /the row of endpoint ep_\w+ cannot be read/;
 /** Longer than any run: what fails while it is spoiled must still be owed when it is mended. */
 const SCHEDULE = Array.from({ length: 20 }, () => "2s").join(",");
 
@@ -105,6 +106,7 @@ async function run(context: Context, scene: Scene): Promise<Verdict> {
   violations.push(...(await checkGone(scene, stallMs)));
   if (!node.running) violations.push("the process ended");
   const lines = node.output.split("\n").length;
+  if (!NAMED.test(node.output)) violations.push("the log does not name the damaged row");
   if (lines > LOG_LINES_MAX) violations.push(`it wrote ${lines} lines about it`);
   await node.end("SIGTERM");
   await scene.system.edit(POISONS.map(({ mend }) => mend));

@@ -1,11 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { brokenArgs } from "../broken/mutants.ts";
+import type { BackendName } from "../harness/backend.ts";
 import type { Context, Counts, FaultTest, Verdict } from "../fault-test.ts";
 import { Skip } from "../skip.ts";
 import { t01 } from "./t01-kill-loop.ts";
 import { t02 } from "./t02-power-cut.ts";
 import { t03 } from "./t03-idempotency.ts";
+import { t13 } from "./t13-zombie.ts";
 import { t14 } from "./t14-poison-neighbour.ts";
 import { t15 } from "./t15-outage.ts";
 import { t16 } from "./t16-poison-rows.ts";
@@ -21,12 +23,14 @@ interface Control {
   /** What the test has to say about it. */
   readonly finds: RegExp;
   readonly counts?: Partial<Counts>;
+  /** Where it is put in; SQLite when not given. */
+  readonly on?: BackendName;
   /** Quick enough for every CI run. */
   readonly quick?: true;
 }
 
 /** A bug that is there is found at once; what never comes is given up soon. */
-const STALL_MS = 4_000;
+const STALL_MS = { sqlite: 4_000, postgres: 10_000 };
 const PARALLEL = 2;
 const DOES_NOT_FIT = /does not fit/;
 
@@ -67,18 +71,28 @@ const CONTROLS: readonly Control[] = [
   { mutant: "one-unreadable-stops-all", test: t16, finds: /healthy/ },
   { mutant: "retries-by-the-wall-clock", test: t19, finds: /still owed/ },
   { mutant: "stop-without-draining", test: t28, finds: /sent twice/, counts: { restarts: 3 } },
+  {
+    mutant: "ack-before-commit",
+    test: t01,
+    finds: /lost|forgotten|still owed/,
+    counts: { kills: 6 },
+    on: "postgres",
+  },
+  { mutant: "no-fencing", test: t13, finds: /not twice each/, on: "postgres", quick: true },
   { mutant: "retention-drops-what-is-owed", test: t30, finds: /although they are owed/ },
 ];
 
 export const t37: FaultTest = {
   id: "T37",
   sentence: "bugs put into the program on purpose are found by the test that is there for them",
-  backends: ["sqlite"],
+  backends: ["sqlite", "postgres"],
   run,
 };
 
 async function run(context: Context): Promise<Verdict> {
-  const controls = CONTROLS.filter(({ quick }) => context.long || quick === true);
+  const controls = CONTROLS.filter(
+    ({ quick, on = "sqlite" }) => on === context.backend.name && (context.long || quick === true),
+  );
   const violations: string[] = [];
   const skipped: string[] = [];
   let found = 0;
@@ -107,7 +121,7 @@ async function tryControl(context: Context, { mutant, test, counts }: Control): 
       ...context,
       folder,
       long: false,
-      stallMs: STALL_MS,
+      stallMs: STALL_MS[context.backend.name],
       nodeArgs: brokenArgs(mutant),
       counts: { ...none, ...counts },
     });

@@ -22,6 +22,8 @@ function failing(store: Store, error: Error): Store {
     endpoints: fail(store.endpoints),
     eventTypes: fail(store.eventTypes),
     history: fail(store.history),
+    overview: fail(store.overview),
+    contents: fail(store.contents),
     cluster: null,
     health: async () => ({ ok: false, reason: "away" }),
     stats: () => Promise.reject(error),

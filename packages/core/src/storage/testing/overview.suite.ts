@@ -5,8 +5,6 @@ import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
 export function overviewSuite(makeStore: MakeStore): void {
   const setup = setupWithSharedStore(makeStore);
-  const lane = (scene: Scene) => ({ appId: scene.app.id, endpointId: scene.endpoint.id });
-  const failure = { status: "fail", statusCode: 500, deliveryState: "failed" } as const;
 
   test("what is owed wins over the attempts, and the last attempt over those before", async () => {
     const scene = await setup();
@@ -71,20 +69,24 @@ export function overviewSuite(makeStore: MakeStore): void {
     expect(await countAll(scene, { statusCodeClass: 500, status: "fail" })).toHaveLength(2);
     expect(await countAll(scene, { before: scene.now - 60_000 })).toEqual([]);
   });
+}
 
-  /** Sorted, the steps put together. */
-  async function countAll(scene: Scene, filter: Partial<AttemptCountQuery>, limit = 100): Promise<string[]> {
-    const sums = new Map<string, number>();
-    let cursor: string | null = null;
-    do {
-      const query = { ...lane(scene), limit, spanMs: null, cursor, ...filter };
-      const step = await scene.store.overview.countAttempts(query);
-      for (const { at, status, deliveryState, count } of step.counts) {
-        const key = `${at} ${status} ${deliveryState}`;
-        sums.set(key, (sums.get(key) ?? 0) + count);
-      }
-      ({ cursor } = step);
-    } while (cursor !== null);
-    return [...sums].map(([key, count]) => `${key} ${count}`).toSorted();
-  }
+const failure = { status: "fail", statusCode: 500, deliveryState: "failed" } as const;
+
+const lane = (scene: Scene) => ({ appId: scene.app.id, endpointId: scene.endpoint.id });
+
+/** Sorted, the steps put together. */
+async function countAll(scene: Scene, filter: Partial<AttemptCountQuery>, limit = 100): Promise<string[]> {
+  const sums = new Map<string, number>();
+  let cursor: string | null = null;
+  do {
+    const query = { ...lane(scene), limit, spanMs: null, cursor, ...filter };
+    const step = await scene.store.overview.countAttempts(query);
+    for (const { at, status, deliveryState, count } of step.counts) {
+      const key = `${at} ${status} ${deliveryState}`;
+      sums.set(key, (sums.get(key) ?? 0) + count);
+    }
+    ({ cursor } = step);
+  } while (cursor !== null);
+  return [...sums].map(([key, count]) => `${key} ${count}`).toSorted();
 }

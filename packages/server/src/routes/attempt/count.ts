@@ -20,7 +20,7 @@ export const countAttemptsByEndpoint = environmentRoute({
   path: "/api/v1/app/:app_id/attempt/endpoint/:endpoint_id/count",
   operationId: "v1.message-attempt.count-by-endpoint",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "Count Attempts By Endpoint",
   description: "How many attempts were made at an endpoint; narrowed like the list of them.",
   params: EndpointPath,

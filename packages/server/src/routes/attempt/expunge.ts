@@ -8,7 +8,7 @@ export const expungeAttempt = environmentRoute({
   path: "/api/v1/app/:app_id/msg/:msg_id/attempt/:attempt_id/content",
   operationId: "v1.message-attempt.expunge-content",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "delete:attempt",
   summary: "Delete Attempt Response Body",
   description:
     "Deletes the stored response of one attempt, for example when a receiver answered with a secret. The attempt " +

@@ -27,7 +27,7 @@ export const getAttemptHeaders = environmentRoute({
   path: "/api/v1/app/:app_id/msg/:msg_id/attempt/:attempt_id/headers",
   operationId: "v1.message-attempt.get-headers",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "Get Attempt Headers",
   description:
     "The headers of the request and of the response of one attempt. Secret ones are listed by name only.",

@@ -22,7 +22,7 @@ export const listAttemptedDestinations = environmentRoute({
   path: "/api/v1/app/:app_id/msg/:msg_id/endpoint",
   operationId: "v1.message-attempt.list-attempted-destinations",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "List Attempted Destinations",
   description: "The endpoints a message is or was for, newest first, and how it stands at each.",
   params: MessagePath,

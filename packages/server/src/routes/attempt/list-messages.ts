@@ -28,7 +28,7 @@ export const listAttemptedMessages = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/msg",
   operationId: "v1.message-attempt.list-attempted-messages",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "List Attempted Messages",
   description: "The messages of an endpoint, newest first, and how each stands: delivered, waiting, failed.",
   params: EndpointPath,

@@ -235,22 +235,24 @@ describe("an example", () => {
   });
 });
 
+/** Every operation here, on these. */
+const paths = (ep: string, msg: string, at: string): [string, string, object?][] => [
+  ["GET", `endpoint/${ep}/msg`],
+  ["GET", `msg/${msg}/endpoint`],
+  ["GET", `endpoint/${ep}/stats`],
+  ["GET", `endpoint/${ep}/rate-limit-status`],
+  ["GET", `attempt/endpoint/${ep}/count`],
+  ["POST", `endpoint/${ep}/send-example`, { eventType: "svix.ping" }],
+  ["DELETE", `msg/${msg}/content`],
+  ["GET", `msg/${msg}/attempt/${at}/headers`],
+  ["DELETE", `msg/${msg}/attempt/${at}/content`],
+];
+
 it("what another environment owns, or nobody, is not found; a call without a key is refused", async () => {
   const endpoint = await server.endpoint(app);
   const message = await server.message(app);
   const [attempt] = (await attempted(message)).json.data;
   const nobody = "0".repeat(27);
-  const paths = (ep: string, msg: string, at: string): [string, string, object?][] => [
-    ["GET", `endpoint/${ep}/msg`],
-    ["GET", `msg/${msg}/endpoint`],
-    ["GET", `endpoint/${ep}/stats`],
-    ["GET", `endpoint/${ep}/rate-limit-status`],
-    ["GET", `attempt/endpoint/${ep}/count`],
-    ["POST", `endpoint/${ep}/send-example`, { eventType: "svix.ping" }],
-    ["DELETE", `msg/${msg}/content`],
-    ["GET", `msg/${msg}/attempt/${at}/headers`],
-    ["DELETE", `msg/${msg}/attempt/${at}/content`],
-  ];
   const own = paths(endpoint, message, attempt?.id ?? "");
   for (const [method, path, body] of own) {
     const options = body === undefined ? {} : { body };

@@ -16,7 +16,7 @@ export const getEndpointRateLimitStatus = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/rate-limit-status",
   operationId: "v1.endpoint.get-throttling-status",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "read:endpoint",
   summary: "Get Endpoint Rate Limit Status",
   description:
     "`RateLimited` while deliveries that are due wait for the endpoint's `throttleRate` to allow them.",

@@ -28,7 +28,7 @@ export const sendExample = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/send-example",
   operationId: "v1.endpoint.send-example",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:attempt",
   summary: "Send Event Type Example Message",
   description:
     "Sends the example of an event type's newest schema to this endpoint alone, whatever its filters. It is a message " +

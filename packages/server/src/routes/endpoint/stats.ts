@@ -22,7 +22,7 @@ export const getEndpointStats = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/stats",
   operationId: "v1.endpoint.get-stats",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "Endpoint Stats",
   description:
     "Deliveries to an endpoint by how they stand: those that ended between `since` (default: 28 days ago) and `until` " +

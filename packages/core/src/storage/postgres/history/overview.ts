@@ -116,7 +116,12 @@ async function countAttempts(lists: Connection, query: AttemptCountQuery): Promi
   const page = { after: cursor, order: "ascending", limit } as const;
   const { from, until } = idRange({ ...query, page }, ID_PREFIX.attempt);
   const values = [
-    ...[appId, endpointId, from, until, limit, spanMs ?? Number.MAX_SAFE_INTEGER],
+    appId,
+    endpointId,
+    from,
+    until,
+    limit,
+    spanMs ?? Number.MAX_SAFE_INTEGER,
     status === undefined ? null : statusCodeOf(status),
     statusCodeClass ?? null,
   ];

@@ -65,13 +65,11 @@ function owedCounts(db: DatabaseSync) {
   );
   const all = count(`${lane} AND ?3 IS NOT NULL`);
   return ({ appId, endpointId, now, limit }: LaneKey & { now: number; limit: number }): OwedCounts => {
-    const [dueNow, dueLater, waitingPaused] = [due, later, paused].map(
-      (kind) => kind.get(appId, endpointId, now, limit)?.[0] ?? 0,
-    ) as [number, number, number];
-    const others = dueNow + dueLater + waitingPaused;
+    const ask = (kind: typeof due, most: number): number => kind.get(appId, endpointId, now, most)?.[0] ?? 0;
+    const counts = { due: ask(due, limit), later: ask(later, limit), paused: ask(paused, limit) };
+    const others = counts.due + counts.later + counts.paused;
     // Those that are held have no index: they are what the others leave of all.
-    const held = (all.get(appId, endpointId, now, others + limit)?.[0] ?? 0) - others;
-    return { due: dueNow, later: dueLater, paused: waitingPaused, held: Math.max(0, held) };
+    return { ...counts, held: Math.max(0, ask(all, others + limit) - others) };
   };
 }
 
@@ -114,7 +112,12 @@ function attemptCounts(db: DatabaseSync): (request: AttemptCountQuery) => Attemp
          GROUP BY 1, 2, 3, 4`,
       )
       .all(
-        ...[appId, endpointId, from, until, limit, spanMs ?? Number.MAX_SAFE_INTEGER],
+        appId,
+        endpointId,
+        from,
+        until,
+        limit,
+        spanMs ?? Number.MAX_SAFE_INTEGER,
         ...outcome.params,
         ...message.params,
       );

@@ -1,16 +1,17 @@
 /** How deliveries stand, beyond the records of what happened: read from what is owed and from the attempts. */
 import type { AttemptStatus } from "../domain/attempt.ts";
-import type { DeliveryState } from "../domain/delivery.ts";
-import type { AttemptQuery, LaneKey } from "./port.ts";
+import type { DeliveryKey, DeliveryState } from "../domain/delivery.ts";
+
+type LaneOfDelivery = Pick<DeliveryKey, "appId" | "endpointId">;
 
 export interface OverviewStore {
   /**
    * How each of these messages (at most LIST_SCAN_ROWS) stands at one endpoint: what is owed wins over the attempts.
    * Messages that were never for this endpoint are left out. In any order.
    */
-  listStandings(query: LaneKey & { messageIds: readonly string[] }): Promise<Standing[]>;
+  listStandings(query: LaneOfDelivery & { messageIds: readonly string[] }): Promise<Standing[]>;
   /** What an endpoint is owed, each kind counted up to `limit`. */
-  countOwed(query: LaneKey & { now: number; limit: number }): Promise<OwedCounts>;
+  countOwed(query: LaneOfDelivery & { now: number; limit: number }): Promise<OwedCounts>;
   /** Counts one step of an endpoint's attempts, the oldest first, by how they ended. */
   countAttempts(query: AttemptCountQuery): Promise<AttemptCountStep>;
 }
@@ -35,10 +36,15 @@ export interface OwedCounts {
   readonly held: number;
 }
 
-export interface AttemptCountQuery
-  extends
-    LaneKey,
-    Pick<AttemptQuery, "before" | "after" | "status" | "statusCodeClass" | "channel" | "tag" | "eventTypes"> {
+/** The filters are those of the list of attempts. */
+export interface AttemptCountQuery extends LaneOfDelivery {
+  readonly before?: number | undefined;
+  readonly after?: number | undefined;
+  readonly status?: AttemptStatus | undefined;
+  readonly statusCodeClass?: number | undefined;
+  readonly channel?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly eventTypes?: readonly string[] | undefined;
   /** Goes on behind this attempt; null = from the start. */
   readonly cursor: string | null;
   /** Attempts that one step looks at. */

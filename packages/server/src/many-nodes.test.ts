@@ -37,6 +37,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.application.upsert": { name: "Studio" },
   "v1.endpoint.create": { url: "https://example.com/" },
   "v1.endpoint.upsert": { url: "https://example.com/" },
+  "v1.endpoint.send-example": { eventType: "svix.ping" },
   "v1.endpoint.set-headers": { headers: {} },
   "v1.endpoint.patch-headers": { headers: {} },
   "v1.event-type.create": { name: "a.b", description: "c" },

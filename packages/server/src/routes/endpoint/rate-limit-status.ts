@@ -2,12 +2,13 @@ import { Type } from "typebox";
 import { jsonAnswer } from "../../answer.ts";
 import { environmentRoute } from "../../route.ts";
 import { findApplication, findEndpoint } from "../application/find.ts";
-import { EndpointPath, named } from "../fields.ts";
+import { EndpointPath, named, nullable, Time } from "../fields.ts";
 
 const EndpointThrottleRateStatusOut = named(
   "EndpointThrottleRateStatusOut",
   Type.Object({
     status: Type.Unsafe<"Ok" | "RateLimited">({ type: "string", enum: ["Ok", "RateLimited"] }),
+    throttledSince: Type.Optional(nullable({ ...Time, description: "Not kept: left out." })),
   }),
 );
 

@@ -73,7 +73,9 @@ export class Connection {
   get reusable(): boolean {
     const { socket } = this;
     // Bytes of the request that still wait would be in the way of the next one.
-    return this.#reader.persistent && socket.writable && socket.writableLength === 0 && this.#patienceMs() > 0;
+    return (
+      this.#reader.persistent && socket.writable && socket.writableLength === 0 && this.#patienceMs() > 0
+    );
   }
 
   /** Writes a request; the reply comes to `user`. */

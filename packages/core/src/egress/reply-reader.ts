@@ -44,7 +44,6 @@ const NOTHING = Buffer.alloc(0);
 const PROTOCOL = Buffer.from("HTTP/1.");
 const STATUS_LINE = /HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [\t\u0020-\u007e\u0080-\u00ff]*)?\r\n/y;
 const HEADER_LINE = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\u0020-\u007e\u0080-\u00ff]*)\r\n/y;
-const FOLD = /\r\n[ \t]+/g;
 const CHUNKED_LAST = /(?:^|,)[ \t]*chunked$/i;
 const KEEP_ALIVE_SECONDS = /(?:^|[ \t,])timeout=([0-9]{1,9})/i;
 
@@ -235,15 +234,13 @@ function checkStart(bytes: Buffer): void {
 }
 
 function parseHead(head: string): { statusCode: number; minor: string; headers: HeaderPairs } {
-  // A line that begins with a space continues the one before (RFC 9112, 5.2).
-  const text = head.includes("\r\n ") || head.includes("\r\n\t") ? head.replace(FOLD, " ") : head;
   STATUS_LINE.lastIndex = 0;
-  const status = STATUS_LINE.exec(text);
+  const status = STATUS_LINE.exec(head);
   if (status === null) throw new InvalidReply("a status line that is none");
   const headers: (readonly [string, string])[] = [];
   HEADER_LINE.lastIndex = STATUS_LINE.lastIndex;
-  while (HEADER_LINE.lastIndex < text.length) {
-    const line = HEADER_LINE.exec(text);
+  while (HEADER_LINE.lastIndex < head.length) {
+    const line = HEADER_LINE.exec(head);
     if (line === null) throw new InvalidReply("a header line that is none");
     headers.push([(line[1] ?? "").toLowerCase(), (line[2] ?? "").trimEnd()]);
   }
@@ -275,7 +272,11 @@ function framingOf(headers: HeaderPairs): {
     }
   }
   if (encoding !== null && length !== null) throw new InvalidReply("a length and a transfer encoding");
-  return { length, chunked: encoding !== null && CHUNKED_LAST.test(encoding), connection, keepAliveSeconds };
+  const chunked = encoding !== null && CHUNKED_LAST.test(encoding);
+  if (!chunked && encoding !== null && /chunked/i.test(encoding)) {
+    throw new InvalidReply("a transfer encoding that readers take differently");
+  }
+  return { length, chunked, connection, keepAliveSeconds };
 }
 
 function lengthOf(value: string): number {

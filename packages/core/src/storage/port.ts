@@ -17,7 +17,9 @@ import type { EventType } from "../domain/event-type.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
+import type { PollingStore } from "./port-polling.ts";
 
+export type { ConsumerKey } from "./port-polling.ts";
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 
 export interface Store {
@@ -27,6 +29,7 @@ export interface Store {
   readonly endpoints: EndpointStore;
   readonly eventTypes: EventTypeStore;
   readonly history: HistoryStore;
+  readonly polling: PollingStore;
   /**
    * What several processes on one store have to know of each other. Null: one process at a time uses the store,
    * so every lease that is not its own is of a process that is gone.
@@ -126,6 +129,8 @@ export interface AcceptedMessage {
   /** The process that sends the leased ones. */
   readonly leaseId: string;
   readonly idempotency: IdempotencyClaim | null;
+  /** Its application has polling endpoints: it is noted for them. */
+  readonly polled?: boolean;
 }
 
 export interface NewDelivery {

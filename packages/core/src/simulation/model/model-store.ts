@@ -3,6 +3,7 @@ import { modelCluster } from "./cluster.ts";
 import { modelApplications, modelEndpoints, modelEnvironments, modelEventTypes } from "./control-plane.ts";
 import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
+import { modelPolling } from "./polling.ts";
 import type { ModelState } from "./state.ts";
 import { carried, type SyncStore } from "./sync.ts";
 
@@ -18,6 +19,7 @@ export function modelStore(state: ModelState): SyncStore {
     endpoints: modelEndpoints(state),
     eventTypes: modelEventTypes(state),
     history: modelHistory(state),
+    polling: modelPolling(state),
     cluster: state.clustered ? modelCluster(state) : null,
     whole: {
       health: () => ({ ok: true }),

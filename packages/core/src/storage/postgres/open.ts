@@ -11,6 +11,7 @@ import { deliveryStore } from "./deliveries/delivery-store.ts";
 import { historyStore } from "./history/history-store.ts";
 import { migratePostgres } from "./migrate.ts";
 import { ensureDaysAhead, PartitionKeeper } from "./partitions.ts";
+import { pollingStore } from "./polling.ts";
 import { findHealth, findStats } from "./stats.ts";
 
 export interface PostgresStoreOptions {
@@ -47,6 +48,7 @@ class PostgresStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly polling;
   readonly cluster;
   readonly #database: Database;
   readonly #partitions: PartitionKeeper;
@@ -60,6 +62,7 @@ class PostgresStore implements Store {
     this.endpoints = endpointStore(database);
     this.eventTypes = eventTypeStore(database);
     this.history = historyStore(database, { partitions: this.#partitions });
+    this.polling = pollingStore(database);
     this.cluster = clusterStore(database);
   }
 

@@ -5,6 +5,7 @@ import type { Store, StoreStats } from "../port.ts";
 import { applicationStore, endpointStore, environmentStore, eventTypeStore } from "./client/control-plane.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
 import { historyStore } from "./client/history.ts";
+import { pollingStore } from "./client/polling.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
 import type { Reader } from "./reader/reader.ts";
 import { StoreThread } from "./thread.ts";
@@ -90,6 +91,7 @@ class SqliteStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly polling;
   readonly cluster = null;
   readonly #threads: Threads;
   readonly #files: WorkerFiles;
@@ -108,6 +110,7 @@ class SqliteStore implements Store {
     this.endpoints = endpointStore(threads);
     this.eventTypes = eventTypeStore(threads);
     this.history = historyStore(threads);
+    this.polling = pollingStore(threads);
   }
 
   async health(): Promise<Health> {

@@ -103,6 +103,7 @@ describe("beside Svix's contract", () => {
       "PollingEndpointMessageOut.deliverAt",
       "PollerV2MessageOut.headers",
       "PollerV2MessageOut.deliverAt",
+      "EndpointMessageOut.deliverAt",
     ]);
     for (const [name, schema] of Object.entries(document.components.schemas)) {
       const theirs = contract.schema(name) as unknown as Schema | undefined;

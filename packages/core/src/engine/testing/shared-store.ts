@@ -122,6 +122,8 @@ export function shareStore(store: Store): SharedStore {
     eventTypes: store.eventTypes,
     history: store.history,
     polling: store.polling,
+    overview: store.overview,
+    contents: store.contents,
     applications: {
       ...bound(applications),
       insert: told(

@@ -5,6 +5,7 @@ import { controlPlaneReads } from "./control-plane.ts";
 import { laneReads } from "./lanes.ts";
 import { messageReads } from "./messages.ts";
 import { pollingReads } from "./polling.ts";
+import { overviewReads } from "./overview.ts";
 import { prunableReads } from "./prunable.ts";
 
 const CACHE_KIB = 8_192;
@@ -18,6 +19,7 @@ export function createReader(files: WorkerFiles) {
     ...messageReads(db),
     ...attemptReads(db),
     ...pollingReads(db),
+    ...overviewReads(db),
     ...prunableReads(db),
     databaseBytes: () => Number(pragma(db, "page_count")) * Number(pragma(db, "page_size")),
     close: () => db.close(),

@@ -1,6 +1,6 @@
 import type { Message } from "../domain/message.ts";
 import type { PollingConsumer, PollingEndpoint } from "../domain/polling-endpoint.ts";
-import type { Idempotent, InsertResult } from "./port.ts";
+import type { Idempotent, InsertResult } from "./port-writes.ts";
 
 /**
  * Polling endpoints. A message of an application that has any is noted in the commit that stores it. Its position

@@ -10,7 +10,7 @@ import {
   toPollingConsumer,
   toPollingEndpoint,
   toPollingEndpointRow,
-} from "../polling-rows.ts";
+} from "./rows/polling.ts";
 import type { PollingStore } from "../port-polling.ts";
 import { insertNamed } from "./control-plane/insert-named.ts";
 import type { Connection, Database } from "./database.ts";

@@ -16,7 +16,7 @@ export function consumerOf(
 }
 
 /** As it is stored; a new one stands before everything. */
-export async function readConsumer(key: ConsumerKey, { store }: Services): Promise<PollingConsumer> {
+async function readConsumer(key: ConsumerKey, { store }: Services): Promise<PollingConsumer> {
   const stored = await store.polling.findConsumer(key);
   return stored ?? { ...key, position: 0, leasedTo: 0, leasedUntil: 0, version: 0 };
 }

@@ -1,4 +1,4 @@
-import { toPollingConsumer, toPollingEndpoint, toPollingEndpointRow } from "../../polling-rows.ts";
+import { toPollingConsumer, toPollingEndpoint, toPollingEndpointRow } from "../rows/polling.ts";
 import type { PollingStore } from "../../port-polling.ts";
 import { toMessage } from "../rows/message.ts";
 import type { Threads } from "./deliveries.ts";

@@ -6,7 +6,7 @@ import {
   POLLING_ENDPOINT_COLUMNS,
   type PollingConsumerRow,
   type PollingEndpointRow,
-} from "../../polling-rows.ts";
+} from "../rows/polling.ts";
 import type { ConsumerKey } from "../../port-polling.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
 import { query } from "../values.ts";

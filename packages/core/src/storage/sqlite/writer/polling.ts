@@ -3,7 +3,7 @@ import type { PollingConsumer } from "../../../domain/polling-endpoint.ts";
 import { ID_PREFIX } from "../../../domain/ids.ts";
 import { ksuidFloor } from "../../../domain/ksuid.ts";
 import { POLLING_CONSUMERS_MAX } from "../../../domain/limits.ts";
-import { POLLING_ENDPOINT_COLUMNS, type PollingEndpointRow } from "../../polling-rows.ts";
+import { POLLING_ENDPOINT_COLUMNS, type PollingEndpointRow } from "../rows/polling.ts";
 import type { IdempotentAnswer } from "../../port.ts";
 import type { Query } from "../values.ts";
 import type { Idempotency } from "./idempotency.ts";

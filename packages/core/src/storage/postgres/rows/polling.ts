@@ -1,6 +1,5 @@
-import type { PollingConsumer, PollingEndpoint } from "../domain/polling-endpoint.ts";
+import type { PollingConsumer, PollingEndpoint } from "../../../domain/polling-endpoint.ts";
 
-/** The same on every store: texts and numbers, JSON as text. */
 export const POLLING_ENDPOINT_COLUMNS =
   "app_id, id, environment_id, uid, event_types, metadata, created_at, updated_at";
 export type PollingEndpointRow = readonly [

@@ -122,6 +122,19 @@ describe("polling endpoints through Svix's client", () => {
     expect((await poller.consumerPoll(appId, sinkId, "other")).data).toHaveLength(2);
   });
 
+  it("keeps polling endpoints", async () => {
+    const appId = await server.application();
+    const made = await svix.destination.create(appId, {
+      type: "pollingEndpoint",
+      config: {},
+      uid: "w",
+    } as never);
+    expect(await svix.destination.get(appId, "w")).toEqual(made);
+    expect((await svix.destination.list(appId)).data).toEqual([made]);
+    await svix.destination.delete(appId, "w");
+    expect((await svix.destination.list(appId)).data).toEqual([]);
+  });
+
   it("answers what Svix's contract says", () => {
     expect(faults).toEqual([]);
   });

@@ -42,6 +42,9 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.event-type.patch": { description: "Changed" },
   "v1.message.create": { eventType: "order.completed", payload: {} },
   "v1.message.create-batch": { messages: [{ eventType: "order.completed", payload: {} }] },
+  "v1.destination.create": { type: "pollingEndpoint" },
+  "v1.message.poller.consumer-seek": { after: "2026-01-01T00:00:00Z" },
+  "v1.message.pollerv2.consumer-commit": { offset: 0 },
 };
 
 const guarded = routes.filter(({ scope }) => scope !== "public");

@@ -13,6 +13,7 @@ import * as limits from "./http-limits.ts";
 import { AnswerMemory } from "./idempotency.ts";
 import { describeApi } from "./openapi.ts";
 import { problemAnswer, problemText, tooLarge, toPosthasteError } from "./problem.ts";
+import { serveReference } from "./reference/serve.ts";
 import type { Ground, Incoming, Route, Services } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import { WriteOrder } from "./write-order.ts";
@@ -47,6 +48,7 @@ export function buildApp(ground: Ground): FastifyInstance {
     done(null, body),
   );
   for (const route of routes) serve(app, route, { keys, services });
+  serveReference(app);
   // Apart from the routes, so that their requests do not pass its hook.
   app.register((unknown, _options, done) => {
     unknown.addHook("onRequest", (request, reply, next) => refuseUnknown(request, reply, next));

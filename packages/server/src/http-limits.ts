@@ -24,3 +24,6 @@ export const IDEMPOTENT_IN_FLIGHT_MAX = 10_000;
 
 /** One page of a list: with payloads of 1 MiB each a full page would not fit into memory many times. */
 export const LIST_BODY_MAX_CHARS = 8 * 1_048_576;
+
+/** Seconds a browser keeps the API reference without asking again. */
+export const REFERENCE_CACHE_S = 300;

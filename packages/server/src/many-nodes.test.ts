@@ -22,6 +22,7 @@ function failing(store: Store, error: Error): Store {
     endpoints: fail(store.endpoints),
     eventTypes: fail(store.eventTypes),
     history: fail(store.history),
+    polling: fail(store.polling),
     overview: fail(store.overview),
     contents: fail(store.contents),
     cluster: null,
@@ -44,6 +45,9 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.event-type.upsert": { description: "c" },
   "v1.message.create": { eventType: "order.completed", payload: {} },
   "v1.message.create-batch": { messages: [{ eventType: "order.completed", payload: {} }] },
+  "v1.destination.create": { type: "pollingEndpoint" },
+  "v1.message.poller.consumer-seek": { after: "2026-01-01T00:00:00Z" },
+  "v1.message.pollerv2.consumer-commit": { offset: 0 },
 };
 
 test.each(routes.filter(({ scope }) => scope !== "public").map((route) => [route.operationId, route]))(
@@ -65,6 +69,9 @@ test.each(routes.filter(({ scope }) => scope !== "public").map((route) => [route
     const path = route.path
       .replace(":app_id", "ana")
       .replace(":endpoint_id", "main")
+      .replace(":destination_id", "main")
+      .replace(":sink_id", "main")
+      .replace(":consumer_id", "c")
       .replace(":msg_id", `msg_${"0".repeat(27)}`)
       .replace(":attempt_id", `atmpt_${"0".repeat(27)}`)
       .replace(":event_type_name", "order.completed");

@@ -99,6 +99,10 @@ describe("beside Svix's contract", () => {
     const left = new Set([
       "EventTypeOut.featureFlag",
       "MessageOut.deliverAt",
+      "PollingEndpointMessageOut.headers",
+      "PollingEndpointMessageOut.deliverAt",
+      "PollerV2MessageOut.headers",
+      "PollerV2MessageOut.deliverAt",
       "EndpointMessageOut.deliverAt",
     ]);
     for (const [name, schema] of Object.entries(document.components.schemas)) {

@@ -128,7 +128,8 @@ function answersOf(route: Route, schemas: NamedSchemas): Record<string, unknown>
       schema === null ? { description: "Done.", type: "null" } : answer("Done.", schemas.referring(schema));
   }
   if (route.scope === "public") return answers;
-  const writes = route.body !== null || route.method === "POST";
+  // A DELETE may come with a body as well; it is looked at, and then not read.
+  const writes = route.method !== "GET";
   for (const [status, description] of Object.entries(REFUSALS)) {
     if (!writes && WRITES_ONLY.has(Number(status))) continue;
     const schema = status === "422" ? HTTPValidationError : HttpErrorOut;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiException, MessageStatus, messageInRaw, Ordering, Svix } from "svix";
+import { clientMethods, testedOperations } from "./compatibility/svix-client.ts";
 import { loadSvixContract } from "./testing/svix-contract.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
@@ -330,13 +331,17 @@ describe("Svix's client", () => {
     expect(faults).toEqual([]);
   });
 
-  it("called every operation that is Svix's too", async () => {
+  it("called every operation that is Svix's too, here or in a test of its own", async () => {
     if (contract === null) return;
     const { routes } = await import("./routes/index.ts");
+    const methods = clientMethods();
+    const elsewhere = testedOperations(methods);
+    const callable = new Set(methods.values());
     const missing = routes.filter(({ method, path }) => {
       const key = `${method} ${path.replaceAll(/:([a-z_]+)/g, "{$1}")}`;
       const form = new RegExp(`^${method} ${path.replaceAll(/:[a-z_]+/g, "[^/]+")}$`);
-      return contract.operations.has(key) && ![...called].some((call) => form.test(call));
+      if (!contract.operations.has(key) || !callable.has(key)) return false;
+      return !elsewhere.has(key) && ![...called].some((call) => form.test(call));
     });
     expect(missing.map(({ operationId }) => operationId)).toEqual([]);
   });

@@ -7,6 +7,7 @@ export const ID_PREFIX = {
   message: "msg_",
   attempt: "atmpt_",
   lease: "node_",
+  pollingEndpoint: "sink_",
 } as const;
 
 /** What a person may choose as `uid`, event type name or event id. Same as Svix's contract. */

@@ -175,6 +175,18 @@ export const DROP_TABLE_WAIT_MS = 500;
 export const ROUTING_APPS_MAX = 10_000;
 export const ENDPOINTS_PER_APP_MAX = 1_000;
 
+// ---- polling endpoints
+export const POLLING_ENDPOINTS_PER_APP_MAX = 20;
+/** Consumers of one polling endpoint. */
+export const POLLING_CONSUMERS_MAX = 1_000;
+/** Messages that one poll gives a position to. */
+export const POLLING_SEQUENCE_MAX = 1_000;
+/** Pages of messages that one poll with a filter looks at. */
+export const POLLING_PAGES_MAX = 10;
+/** How often a poll tries again when another one of the same consumer came in between. */
+export const POLLING_TRIES_MAX = 10;
+export const POLLING_LEASE_MAX_MS = HOUR_MS;
+
 // ---- many nodes on one store
 /** How often a node tells the others that it lives, and how long one beat may take. */
 export const NODE_BEAT_MS = SECOND_MS;

@@ -102,7 +102,7 @@ export class Acceptor {
   }
 
   #plan(request: AcceptRequest, message: NewMessage, index: number): Plan {
-    const { application, endpoints } = request.application;
+    const { application, endpoints, pollingEndpoints } = request.application;
     const createdAt = this.#runtime.clock.now();
     const bytes = deliveryBytes(message.payload);
     const reserved: Lane[] = [];
@@ -147,7 +147,9 @@ export class Acceptor {
             createdAt,
           };
     const { environmentId } = request;
-    const accepted = { message: stored, environmentId, deliveries, leaseId: this.#node.leaseId, idempotency };
+    const polled = pollingEndpoints.length > 0;
+    const { leaseId } = this.#node;
+    const accepted = { message: stored, environmentId, deliveries, leaseId, idempotency, polled };
     return { accepted, reserved, spilled, bytes };
   }
 

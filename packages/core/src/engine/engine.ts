@@ -3,6 +3,7 @@ import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Endpoint } from "../domain/endpoint.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
+import type { PollingEndpoint } from "../domain/polling-endpoint.ts";
 import type { IdempotentAnswer } from "../storage/port.ts";
 
 /** The durable delivery engine: what the HTTP layer, or a program that embeds it, talks to. */
@@ -33,6 +34,7 @@ export interface Engine {
 export interface RoutedApplication {
   readonly application: Application;
   readonly endpoints: readonly Endpoint[];
+  readonly pollingEndpoints: readonly PollingEndpoint[];
 }
 
 export interface AcceptRequest {

@@ -10,7 +10,7 @@ import type { RoutedApplication } from "./engine.ts";
  * sends an event finds it matched.
  */
 export class Routing {
-  readonly #store: Pick<Store, "applications" | "endpoints">;
+  readonly #store: Pick<Store, "applications" | "endpoints" | "polling">;
   readonly #byId = new Map<string, RoutedApplication>();
   readonly #idByRef = new Map<string, string>();
   /** Loads under way, so that a burst for one application reads it once. */
@@ -21,7 +21,7 @@ export class Routing {
   /** The same, for all at once. */
   #clearedAt = 0;
 
-  constructor(store: Pick<Store, "applications" | "endpoints">) {
+  constructor(store: Pick<Store, "applications" | "endpoints" | "polling">) {
     this.#store = store;
   }
 
@@ -96,10 +96,13 @@ export class Routing {
       const begun = this.#refreshes;
       const application = await findApplication();
       if (application === null) return null;
-      const endpoints = await this.#store.endpoints.listAll(application.id);
+      const [endpoints, pollingEndpoints] = await Promise.all([
+        this.#store.endpoints.listAll(application.id),
+        this.#store.polling.listAll(application.id),
+      ]);
       const changedAt = Math.max(this.#clearedAt, this.#refreshedAt.get(application.id) ?? 0);
       if (changedAt > begun) continue;
-      return this.#remember({ application, endpoints });
+      return this.#remember({ application, endpoints, pollingEndpoints });
     }
   }
 

@@ -91,7 +91,7 @@ const settleBugs = {
   noFencing: {
     what: "a settled attempt counts whoever holds the lease",
     nodes: 2,
-    withinSeeds: 150,
+    withinSeeds: 600,
     breaks: ["lateNeverOverwrites"],
     ...settling((settled, { state }) => {
       const row = state.dueRow(settled.delivery);

@@ -17,9 +17,12 @@ import type { EventType } from "../domain/event-type.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
+import type { PollingStore } from "./port-polling.ts";
+import type { IdempotencyClaim, Idempotent, IdempotentAnswer, InsertResult } from "./port-writes.ts";
 import type { ContentStore } from "./port-contents.ts";
 import type { OverviewStore } from "./port-overview.ts";
 
+export type { ConsumerKey } from "./port-polling.ts";
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 
 export interface Store {
@@ -29,6 +32,7 @@ export interface Store {
   readonly endpoints: EndpointStore;
   readonly eventTypes: EventTypeStore;
   readonly history: HistoryStore;
+  readonly polling: PollingStore;
   readonly overview: OverviewStore;
   readonly contents: ContentStore;
   /**
@@ -130,6 +134,8 @@ export interface AcceptedMessage {
   /** The process that sends the leased ones. */
   readonly leaseId: string;
   readonly idempotency: IdempotencyClaim | null;
+  /** Its application has polling endpoints: it is noted for them. */
+  readonly polled?: boolean;
 }
 
 export interface NewDelivery {
@@ -213,35 +219,9 @@ export interface DueRecord extends DueDelivery {
   readonly nextAttemptAt: number | null;
 }
 
-// ---------------------------------------------------------------- idempotency
-
-/** A key's claim by one request. Both are hashes: SHA-256, base64. */
-export interface IdempotencyClaim {
-  /** Of environment, path and key. */
-  readonly scope: string;
-  /** Of the body. */
-  readonly bodyHash: string;
-  readonly createdAt: number;
-}
-
-export interface IdempotentAnswer extends IdempotencyClaim {
-  readonly environmentId: string;
-  readonly statusCode: number;
-  /** The answer's body as JSON text; "" for none. */
-  readonly body: string;
-}
-
-/** A control-plane write that also remembers its answer, in the same transaction. */
-export interface Idempotent {
-  readonly idempotency?: IdempotentAnswer | undefined;
-}
+export type { IdempotencyClaim, Idempotent, IdempotentAnswer, InsertResult } from "./port-writes.ts";
 
 // ---------------------------------------------------------------- the control plane
-
-export type InsertResult<Entity> =
-  | { readonly kind: "inserted" }
-  /** The uid (or name) is taken, by this one. */
-  | { readonly kind: "conflict"; readonly existing: Entity };
 
 export type UpdateResult = "updated" | "not_found" | "uid_taken";
 

@@ -24,16 +24,27 @@ export function named<Schema extends TSchema>(name: string, schema: Schema): Sch
 }
 
 export const Name = Type.String({ minLength: 1, maxLength: NAME_MAX_CHARS, pattern: NAME_PATTERN });
-export const Text = Type.String({ pattern: TEXT_PATTERN });
+export const Text = Type.String({ pattern: TEXT_PATTERN, examples: ["Spring launch"] });
 export const Time = Type.String({ format: "date-time", examples: ["2026-03-14T09:26:53.589Z"] });
 export const ThrottleRate = Type.Integer({ minimum: 1, maximum: THROTTLE_RATE_MAX });
-export const Channel = Type.String({ minLength: 1, maxLength: CHANNEL_MAX_CHARS, pattern: CHANNEL_PATTERN });
-export const Tag = Type.String({ minLength: 1, maxLength: CHANNEL_MAX_CHARS, pattern: TAG_PATTERN });
+export const Channel = Type.String({
+  minLength: 1,
+  maxLength: CHANNEL_MAX_CHARS,
+  pattern: CHANNEL_PATTERN,
+  examples: ["eu"],
+});
+export const Tag = Type.String({
+  minLength: 1,
+  maxLength: CHANNEL_MAX_CHARS,
+  pattern: TAG_PATTERN,
+  examples: ["launch"],
+});
 
 export const Uid = Type.String({
   minLength: 1,
   maxLength: NAME_MAX_CHARS,
   pattern: NAME_PATTERN,
+  examples: ["customer-42"],
   description: "Your own name for it; accepted wherever the id is. Must not look like an id.",
 });
 

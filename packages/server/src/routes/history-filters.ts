@@ -45,7 +45,7 @@ export function historyQuery(query: HistoryQuery): {
   };
 }
 
-function timeOf(text: string | undefined, name: string): number | undefined {
+export function timeOf(text: string | undefined, name: string): number | undefined {
   if (text === undefined) return undefined;
   const time = parseTime(text);
   if (time === null)

@@ -15,6 +15,10 @@ import { listAttemptsByMessage } from "./attempt/list-by-message.ts";
 import { listAttemptedDestinations } from "./attempt/list-destinations.ts";
 import { listAttemptedMessages } from "./attempt/list-messages.ts";
 import { resendMessage } from "./attempt/resend.ts";
+import { createDestination } from "./destination/create.ts";
+import { deleteDestination } from "./destination/delete.ts";
+import { getDestination } from "./destination/get.ts";
+import { listDestinations } from "./destination/list.ts";
 import { createEndpoint } from "./endpoint/create.ts";
 import { deleteEndpoint } from "./endpoint/delete.ts";
 import { getEndpoint } from "./endpoint/get.ts";
@@ -44,6 +48,11 @@ import { getMessage } from "./message/get.ts";
 import { listMessages } from "./message/list.ts";
 import { getMetrics } from "./metrics/get.ts";
 import { getOpenapi } from "./openapi/get.ts";
+import { consumerPoll } from "./poller/consumer-poll.ts";
+import { consumerSeek } from "./poller/consumer-seek.ts";
+import { poll } from "./poller/poll.ts";
+import { commitV2 } from "./poller/v2-commit.ts";
+import { pollV2 } from "./poller/v2-poll.ts";
 
 export const routes: readonly Route[] = [
   listApplications,
@@ -86,6 +95,15 @@ export const routes: readonly Route[] = [
   getAttemptHeaders,
   expungeAttempt,
   resendMessage,
+  listDestinations,
+  createDestination,
+  getDestination,
+  deleteDestination,
+  poll,
+  consumerPoll,
+  consumerSeek,
+  pollV2,
+  commitV2,
   getHealth,
   ping,
   getMetrics,

@@ -60,6 +60,13 @@ export async function retentionOnce(
         limit: PRUNE_BATCH,
       });
     });
+    await repeat(() =>
+      store.polling.prune({
+        environmentId,
+        before: runtime.clock.now() - retentionDays * DAY_MS,
+        limit: PRUNE_BATCH,
+      }),
+    );
   }
   return total;
 }

@@ -201,6 +201,7 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     endpoints: store.endpoints,
     eventTypes: store.eventTypes,
     history: store.history,
+    polling: store.polling,
     overview: store.overview,
     contents: store.contents,
     cluster: store.cluster,

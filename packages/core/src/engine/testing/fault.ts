@@ -55,6 +55,7 @@ export class ProcessFault {
       endpoints: this.#wrap(store.endpoints),
       eventTypes: this.#wrap(store.eventTypes),
       history: this.#wrap(store.history),
+      polling: this.#wrap(store.polling),
       overview: this.#wrap(store.overview),
       contents: this.#wrap(store.contents),
       cluster: cluster && this.#wrap(cluster),

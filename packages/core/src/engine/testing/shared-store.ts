@@ -121,6 +121,7 @@ export function shareStore(store: Store): SharedStore {
     environments: store.environments,
     eventTypes: store.eventTypes,
     history: store.history,
+    polling: store.polling,
     overview: store.overview,
     contents: store.contents,
     applications: {

@@ -36,6 +36,7 @@ function accept(state: ModelState, accepted: AcceptedMessage): AcceptResult {
   }
   state.messages.set(appId, messages);
   messages.set(messageId, message);
+  if (accepted.polled === true) state.polling.note(appId, messageId);
   const lives = state.lives(accepted.leaseId);
   for (const { endpointId, leased, fifo } of accepted.deliveries) {
     state.addDue({

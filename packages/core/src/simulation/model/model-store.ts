@@ -4,6 +4,7 @@ import { modelApplications, modelEndpoints, modelEnvironments, modelEventTypes }
 import { modelContents } from "./contents.ts";
 import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
+import { modelPolling } from "./polling.ts";
 import { modelOverview } from "./overview.ts";
 import type { ModelState } from "./state.ts";
 import { carried, type SyncStore } from "./sync.ts";
@@ -20,6 +21,7 @@ export function modelStore(state: ModelState): SyncStore {
     endpoints: modelEndpoints(state),
     eventTypes: modelEventTypes(state),
     history: modelHistory(state),
+    polling: modelPolling(state),
     overview: modelOverview(state),
     contents: modelContents(state),
     cluster: state.clustered ? modelCluster(state) : null,

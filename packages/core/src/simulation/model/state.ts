@@ -6,6 +6,7 @@ import type { ApiKey, Environment } from "../../domain/environment.ts";
 import type { EventType } from "../../domain/event-type.ts";
 import { IDEMPOTENCY_TTL_MS } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
+import type { PollingConsumer, PollingEndpoint } from "../../domain/polling-endpoint.ts";
 import { AlreadyAnswered, type IdempotentAnswer, type LaneKey, type NodeRole } from "../../storage/port.ts";
 
 /** A delivery that is still owed. Held by nobody and without a time: paused. */
@@ -63,6 +64,21 @@ export interface LeaseObserver {
 
 const UNOBSERVED: LeaseObserver = { leased() {}, released() {}, hurried() {}, ended() {} };
 
+/** What polling endpoints need. */
+class PollingState {
+  readonly endpoints = new Map<string, PollingEndpoint>();
+  readonly consumers = new Map<string, PollingConsumer>();
+  /** By application: the last position there is. */
+  readonly heads = new Map<string, number>();
+  /** By application, then by message: its position, null before it has one. */
+  readonly entries = new Map<string, Map<string, number | null>>();
+
+  note(appId: string, messageId: string): void {
+    const entries = this.entries.get(appId) ?? new Map<string, number | null>();
+    this.entries.set(appId, entries.set(messageId, null));
+  }
+}
+
 /**
  * The tables of the model store. Every operation on them runs to its end without a pause, so each is a
  * transaction; what would roll back is checked before anything is written.
@@ -78,6 +94,7 @@ export class ModelState {
   readonly messages = new Map<string, Map<string, Message>>();
   /** By application, in the order of their making. */
   readonly attempts = new Map<string, Attempt[]>();
+  readonly polling = new PollingState();
   readonly lanes = new Map<string, DueLaneRows>();
   readonly keys = new Map<string, StoredKey>();
   readonly nodes = new Map<string, NodeRow>();

@@ -18,6 +18,7 @@ export interface SyncStore {
   readonly endpoints: Sync<Store["endpoints"]>;
   readonly eventTypes: Sync<Store["eventTypes"]>;
   readonly history: Sync<Store["history"]>;
+  readonly polling: Sync<Store["polling"]>;
   readonly overview: Sync<Store["overview"]>;
   readonly contents: Sync<Store["contents"]>;
   readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
@@ -41,6 +42,7 @@ export function carried(store: SyncStore, carry: Carry): Store {
     endpoints: noun("endpoints", store.endpoints, carry),
     eventTypes: noun("eventTypes", store.eventTypes, carry),
     history: noun("history", store.history, carry),
+    polling: noun("polling", store.polling, carry),
     overview: noun("overview", store.overview, carry),
     contents: noun("contents", store.contents, carry),
     cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),

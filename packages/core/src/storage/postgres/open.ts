@@ -13,6 +13,7 @@ import { historyStore } from "./history/history-store.ts";
 import { overviewStore } from "./history/overview.ts";
 import { migratePostgres } from "./migrate.ts";
 import { ensureDaysAhead, PartitionKeeper } from "./partitions.ts";
+import { pollingStore } from "./polling.ts";
 import { findHealth, findStats } from "./stats.ts";
 
 export interface PostgresStoreOptions {
@@ -49,6 +50,7 @@ class PostgresStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly polling;
   readonly overview;
   readonly contents;
   readonly cluster;
@@ -64,6 +66,7 @@ class PostgresStore implements Store {
     this.endpoints = endpointStore(database);
     this.eventTypes = eventTypeStore(database);
     this.history = historyStore(database, { partitions: this.#partitions });
+    this.polling = pollingStore(database);
     this.overview = overviewStore(database);
     this.contents = contentStore(database);
     this.cluster = clusterStore(database);

@@ -20,6 +20,10 @@ const LEADS: Readonly<Record<string, readonly string[]>> = {
   application: ["environment_id", "id"],
   event_type: ["environment_id"],
   idempotency: ["environment_id"],
+  polling_endpoint: ["app_id"],
+  polling_consumer: ["app_id"],
+  polling_entry: ["app_id"],
+  polling_head: ["environment_id", "app_id"],
 };
 
 /** Statements that go over all applications, and why. */

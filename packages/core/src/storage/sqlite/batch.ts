@@ -20,6 +20,8 @@ import type { SqlValue } from "./values.ts";
 export interface EncodedBatch {
   readonly acceptedCount: number;
   readonly accepted: SqlValue[];
+  /** 1 for each that is noted for polling endpoints; null = for none. */
+  readonly polled: Uint8Array | null;
   readonly settledCount: number;
   readonly settled: SqlValue[];
   /** Response bodies that are bytes, one after the other; their lengths stand among the settled values. */
@@ -61,10 +63,21 @@ export function encodeBatch(batch: CommitBatch): EncodedBatch {
   return {
     acceptedCount: batch.accepted.length,
     accepted,
+    polled: polledOf(batch.accepted),
     settledCount: batch.settled.length,
     settled,
     bytes: byteLength === 0 ? NO_BYTES : gatherBytes(batch.settled, byteLength),
   };
+}
+
+function polledOf(accepted: readonly AcceptedMessage[]): Uint8Array | null {
+  let polled: Uint8Array | null = null;
+  for (let index = 0; index < accepted.length; index++) {
+    if (accepted[index]?.polled !== true) continue;
+    polled ??= new Uint8Array(accepted.length);
+    polled[index] = 1;
+  }
+  return polled;
 }
 
 function encodeAccepted(values: SqlValue[], accepted: AcceptedMessage): void {

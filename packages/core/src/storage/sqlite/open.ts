@@ -6,6 +6,7 @@ import { applicationStore, endpointStore, environmentStore, eventTypeStore } fro
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
 import { contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
+import { pollingStore } from "./client/polling.ts";
 import { overviewStore } from "./client/overview.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
 import type { Reader } from "./reader/reader.ts";
@@ -92,6 +93,7 @@ class SqliteStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly polling;
   readonly overview;
   readonly contents;
   readonly cluster = null;
@@ -112,6 +114,7 @@ class SqliteStore implements Store {
     this.endpoints = endpointStore(threads);
     this.eventTypes = eventTypeStore(threads);
     this.history = historyStore(threads);
+    this.polling = pollingStore(threads);
     this.overview = overviewStore(threads);
     this.contents = contentStore(threads);
   }

@@ -6,6 +6,7 @@ import { controlPlaneSuite } from "./control-plane.suite.ts";
 import { historySuite } from "./history.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { orphanSuite } from "./orphan.suite.ts";
+import { pollingSuite } from "./polling.suite.ts";
 import { overviewSuite } from "./overview.suite.ts";
 import { pruneSuite } from "./prune.suite.ts";
 import type { MakeStore } from "./setup.ts";
@@ -18,6 +19,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     describe("leases, resend and resume", () => leaseSuite(makeStore));
     describe("control plane", () => controlPlaneSuite(makeStore));
     describe("history", () => historySuite(makeStore));
+    describe("polling endpoints", () => pollingSuite(makeStore));
     describe("overview", () => overviewSuite(makeStore));
     describe("contents", () => contentsSuite(makeStore));
     describe("retention", () => pruneSuite(makeStore));

@@ -165,4 +165,44 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["body", "text"],
     ],
   },
+  {
+    name: "polling_head",
+    columns: [
+      ["app_id", "text"],
+      ["environment_id", "text"],
+      ["position", "integer"],
+    ],
+  },
+  {
+    name: "polling_endpoint",
+    columns: [
+      ["app_id", "text"],
+      ["id", "text"],
+      ["environment_id", "text"],
+      ["uid", "text"],
+      ["event_types", "json"],
+      ["metadata", "json"],
+      ...TIMES,
+    ],
+  },
+  {
+    name: "polling_consumer",
+    columns: [
+      ["app_id", "text"],
+      ["endpoint_id", "text"],
+      ["name", "text"],
+      ["position", "integer"],
+      ["leased_to", "integer"],
+      ["leased_until", "integer"],
+      ["version", "integer"],
+    ],
+  },
+  {
+    name: "polling_entry",
+    columns: [
+      ["app_id", "text"],
+      ["message_id", "text"],
+      ["position", "integer"],
+    ],
+  },
 ];

@@ -44,7 +44,11 @@ export const sendExample = environmentRoute({
     const payload = await exampleOf({ environmentId, ...body }, services);
     const [outcome] = await services.engine.accept({
       environmentId,
-      application: { application, endpoints: [{ ...endpoint, eventTypes: null, channels: null }] },
+      application: {
+        application,
+        endpoints: [{ ...endpoint, eventTypes: null, channels: null }],
+        pollingEndpoints: [],
+      },
       messages: [
         {
           eventType: body.eventType,

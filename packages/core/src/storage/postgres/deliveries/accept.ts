@@ -62,8 +62,28 @@ export async function insertAccepted(
     const [[alive] = [false]] = (await connection.query(insert, values)).rows;
     return alive ? [leaseId] : [];
   });
-  const [alive] = await Promise.all([Promise.all(answers), insertFifo(connection, accepted)]);
+  const [alive] = await Promise.all([
+    Promise.all(answers),
+    insertFifo(connection, accepted),
+    insertPolled(connection, accepted),
+  ]);
   return new Set(alive.flat());
+}
+
+/** For polling endpoints: they get their place in its order later, see port-polling.ts. */
+const insertEntries = statement(
+  "polling_entry.insert",
+  `INSERT INTO polling_entry (app_id, message_id)
+   SELECT app_id, message_id FROM unnest($1::text[], $2::text[]) AS p (app_id, message_id)`,
+);
+
+async function insertPolled(connection: Connection, accepted: readonly AcceptedMessage[]): Promise<void> {
+  if (!accepted.some(({ polled }) => polled === true)) return;
+  const messages = accepted.filter(({ polled }) => polled === true).map(({ message }) => message);
+  await connection.query(insertEntries, [
+    textArray(messages.map(({ appId }) => appId)),
+    textArray(messages.map(({ id }) => id)),
+  ]);
 }
 
 /** No node has this id: none is looked for. */

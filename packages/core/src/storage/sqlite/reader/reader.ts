@@ -4,6 +4,7 @@ import { attemptReads } from "./attempts.ts";
 import { controlPlaneReads } from "./control-plane.ts";
 import { laneReads } from "./lanes.ts";
 import { messageReads } from "./messages.ts";
+import { pollingReads } from "./polling.ts";
 import { overviewReads } from "./overview.ts";
 import { prunableReads } from "./prunable.ts";
 
@@ -17,6 +18,7 @@ export function createReader(files: WorkerFiles) {
     ...laneReads(db),
     ...messageReads(db),
     ...attemptReads(db),
+    ...pollingReads(db),
     ...overviewReads(db),
     ...prunableReads(db),
     databaseBytes: () => Number(pragma(db, "page_count")) * Number(pragma(db, "page_size")),

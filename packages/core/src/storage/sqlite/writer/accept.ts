@@ -22,6 +22,7 @@ export class AcceptWriter {
   readonly #findEvent: Query<[number]>;
   readonly #insertMessage: StatementSync;
   readonly #insertDue: StatementSync;
+  readonly #insertPolled: StatementSync;
 
   constructor(
     database: WriterDatabase,
@@ -40,6 +41,7 @@ export class AcceptWriter {
       `INSERT INTO due (app_id, endpoint_id, message_id, attempts, next_attempt_at, leased_by, manual, once)
        VALUES (?, ?, ?, 0, ?, ?, 0, 0)`,
     );
+    this.#insertPolled = database.prepare("INSERT INTO polling_entry (app_id, message_id) VALUES (?, ?)");
   }
 
   /**
@@ -47,7 +49,7 @@ export class AcceptWriter {
    * constraint errors: all writes come through this thread, one transaction at a time, so nothing can come in
    * between, and earlier messages of the same batch are seen.
    */
-  accept(values: ValueReader, replayed: MessageRow[]): number {
+  accept(values: ValueReader, { replayed, polled }: { replayed: MessageRow[]; polled: boolean }): number {
     const appId = values.text();
     const id = values.text();
     const eventType = values.text();
@@ -85,6 +87,7 @@ export class AcceptWriter {
       this.#insertDue.run(appId, endpointId, id, DUE_AT_ONCE, leased ? leaseId : null);
     }
     this.#database.countDue(deliveryCount);
+    if (polled) this.#insertPolled.run(appId, id);
     if (claim !== null) this.#idempotency.rememberMessage({ ...claim, messageId: id });
     return ACCEPT.accepted;
   }

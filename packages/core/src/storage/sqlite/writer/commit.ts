@@ -49,7 +49,7 @@ function acceptAll(
   const replayed: MessageRow[] = [];
   let codes: Uint8Array | null = null;
   for (let index = 0; index < batch.acceptedCount; index++) {
-    const code = accepts.accept(values, replayed);
+    const code = accepts.accept(values, { replayed, polled: batch.polled?.[index] === 1 });
     if (code === ACCEPT.accepted) continue;
     codes ??= new Uint8Array(batch.acceptedCount);
     codes[index] = code;

@@ -16,6 +16,7 @@ import { LeaseWriter } from "./leases.ts";
 import { IdleWork } from "./idle.ts";
 import { ListIndex } from "./list-index.ts";
 import { OrphanWriter } from "./orphans.ts";
+import { PollingWriter } from "./polling.ts";
 import { PruneWriter } from "./prune.ts";
 import { SettleWriter } from "./settle.ts";
 import { Space } from "./space.ts";
@@ -45,6 +46,7 @@ export function createWriter(files: WorkerFiles) {
   const applications = new ApplicationWriter(database, idempotency);
   const endpoints = new EndpointWriter(database, idempotency);
   const eventTypes = new EventTypeWriter(database, idempotency);
+  const polling = new PollingWriter(database, idempotency);
   const prunes = new PruneWriter(database, lists);
   const contents = new ContentWriter(database);
   const orphans = new OrphanWriter(database, lists);
@@ -66,6 +68,11 @@ export function createWriter(files: WorkerFiles) {
     deleteEventType: eventTypes.delete.bind(eventTypes),
     ensureEnvironment: environments.ensure.bind(environments),
     insertApiKey: environments.insertApiKey.bind(environments),
+    insertPollingEndpoint: polling.insert.bind(polling),
+    deletePollingEndpoint: polling.delete.bind(polling),
+    sequencePolled: polling.sequence.bind(polling),
+    savePollingConsumer: polling.saveConsumer.bind(polling),
+    prunePolled: polling.prune.bind(polling),
     findAnswer: idempotency.findAnswer.bind(idempotency),
     forgetExpiredKeys: idempotency.forgetExpired.bind(idempotency),
     fillLists: prunes.fillLists.bind(prunes),

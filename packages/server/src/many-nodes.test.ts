@@ -13,11 +13,14 @@ function failing(store: Store, error: Error): Store {
   const fail = <Noun extends object>(noun: Noun): Noun =>
     new Proxy(noun, {
       get: (target, name) =>
-        name === "findApiKey" ? Reflect.get(target, name) : () => Promise.reject(error),
+        name === "find" && noun === store.credentials
+          ? Reflect.get(target, name)
+          : () => Promise.reject(error),
     });
   return {
     deliveries: fail(store.deliveries),
     environments: fail(store.environments),
+    credentials: fail(store.credentials),
     applications: fail(store.applications),
     endpoints: fail(store.endpoints),
     eventTypes: fail(store.eventTypes),
@@ -39,6 +42,10 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.patch-headers": { headers: {} },
   "v1.event-type.create": { name: "a.b", description: "c" },
   "v1.event-type.upsert": { description: "c" },
+  "v1.authentication.create-message-token": { name: "Shop" },
+  "v1.management.authentication.create-api-token": { name: "Shop" },
+  "v1.management.authentication.update-api-token": { name: "Shop" },
+  "v1.management.authentication.patch-api-token": { name: "Shop" },
   "v1.message.create": { eventType: "order.completed", payload: {} },
   "v1.message.create-batch": { messages: [{ eventType: "order.completed", payload: {} }] },
 };
@@ -76,9 +83,9 @@ test("an API key that cannot be looked up is 503, not 401", async () => {
   const away = await server.another({
     store: {
       ...failing(server.store, new StoreUnavailable("away")),
-      environments: {
-        ...server.store.environments,
-        findApiKey: () => Promise.reject(new StoreUnavailable("away")),
+      credentials: {
+        ...server.store.credentials,
+        find: () => Promise.reject(new StoreUnavailable("away")),
       },
     },
   });

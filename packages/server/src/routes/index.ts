@@ -1,5 +1,11 @@
 /** Every operation of the API. What is not listed here is not served. */
 import type { Route } from "../route.ts";
+import { createApiToken } from "./api-token/create.ts";
+import { expireApiToken } from "./api-token/expire.ts";
+import { getApiToken } from "./api-token/get.ts";
+import { listApiTokens } from "./api-token/list.ts";
+import { patchApiToken } from "./api-token/patch.ts";
+import { updateApiToken } from "./api-token/update.ts";
 import { createApplication } from "./application/create.ts";
 import { deleteApplication } from "./application/delete.ts";
 import { getApplication } from "./application/get.ts";
@@ -10,6 +16,12 @@ import { getAttempt } from "./attempt/get.ts";
 import { listAttemptsByEndpoint } from "./attempt/list-by-endpoint.ts";
 import { listAttemptsByMessage } from "./attempt/list-by-message.ts";
 import { resendMessage } from "./attempt/resend.ts";
+import { expireTokens } from "./authentication/expire-all.ts";
+import { logout } from "./authentication/logout.ts";
+import { createMessageToken } from "./authentication/message-token.ts";
+import { exchangeOneTimeToken } from "./authentication/one-time-token.ts";
+import { createPortalAccess } from "./authentication/portal-access.ts";
+import { whoami } from "./authentication/whoami.ts";
 import { createEndpoint } from "./endpoint/create.ts";
 import { deleteEndpoint } from "./endpoint/delete.ts";
 import { getEndpoint } from "./endpoint/get.ts";
@@ -68,6 +80,18 @@ export const routes: readonly Route[] = [
   listAttemptsByMessage,
   getAttempt,
   resendMessage,
+  createPortalAccess,
+  exchangeOneTimeToken,
+  createMessageToken,
+  expireTokens,
+  logout,
+  whoami,
+  listApiTokens,
+  createApiToken,
+  getApiToken,
+  updateApiToken,
+  patchApiToken,
+  expireApiToken,
   getHealth,
   ping,
   getMetrics,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Health } from "../../domain/health.ts";
 import type { Store, StoreStats } from "../port.ts";
 import { applicationStore, endpointStore, environmentStore, eventTypeStore } from "./client/control-plane.ts";
+import { credentialStore } from "./client/credentials.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
 import { historyStore } from "./client/history.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
@@ -86,6 +87,7 @@ class FatalSwitch {
 class SqliteStore implements Store {
   readonly deliveries;
   readonly environments;
+  readonly credentials;
   readonly applications;
   readonly endpoints;
   readonly eventTypes;
@@ -104,6 +106,7 @@ class SqliteStore implements Store {
     this.#fatal = options.fatal;
     this.deliveries = deliveryStore(threads, options);
     this.environments = environmentStore(threads);
+    this.credentials = credentialStore(threads);
     this.applications = applicationStore(threads);
     this.endpoints = endpointStore(threads);
     this.eventTypes = eventTypeStore(threads);

@@ -7,6 +7,7 @@ import { AcceptWriter } from "./accept.ts";
 import { ApplicationWriter } from "./applications.ts";
 import { ClaimWriter } from "./claim.ts";
 import { commitBatch } from "./commit.ts";
+import { CredentialWriter } from "./credentials.ts";
 import { EndpointWriter } from "./endpoints.ts";
 import { EnvironmentWriter } from "./environments.ts";
 import { EventTypeWriter } from "./event-types.ts";
@@ -46,6 +47,7 @@ export function createWriter(files: WorkerFiles) {
   const eventTypes = new EventTypeWriter(database, idempotency);
   const prunes = new PruneWriter(database, lists);
   const orphans = new OrphanWriter(database, lists);
+  const credentials = new CredentialWriter(database);
   const environments = new EnvironmentWriter(database, eventTypes);
   return {
     commit: (batch: EncodedBatch) => commitBatch(parts, batch),
@@ -63,7 +65,12 @@ export function createWriter(files: WorkerFiles) {
     updateEventType: eventTypes.update.bind(eventTypes),
     deleteEventType: eventTypes.delete.bind(eventTypes),
     ensureEnvironment: environments.ensure.bind(environments),
-    insertApiKey: environments.insertApiKey.bind(environments),
+    insertCredential: credentials.insert.bind(credentials),
+    insertFirstKey: credentials.insertFirst.bind(credentials),
+    updateCredential: credentials.update.bind(credentials),
+    expireCredential: credentials.expire.bind(credentials),
+    expireCredentialsOfApplication: credentials.expireOfApplication.bind(credentials),
+    redeemCredential: credentials.redeem.bind(credentials),
     findAnswer: idempotency.findAnswer.bind(idempotency),
     forgetExpiredKeys: idempotency.forgetExpired.bind(idempotency),
     fillLists: prunes.fillLists.bind(prunes),

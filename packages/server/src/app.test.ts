@@ -36,6 +36,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.create": { url: "https://example.com/other" },
   "v1.endpoint.upsert": { url: "https://example.com/other" },
   "v1.endpoint.patch": { description: "Shop" },
+  "v1.endpoint.send-example": { eventType: "svix.ping" },
   "v1.endpoint.set-headers": { headers: { "x-shop": "1" } },
   "v1.endpoint.patch-headers": { headers: { "x-shop": "2" } },
   "v1.endpoint.rotate-secret": {},
@@ -154,7 +155,7 @@ describe("every operation", () => {
     guarded.filter(({ path }) => path.includes(":")).map((route) => [route.operationId, route] as const),
   )("%s answers 404 for what does not exist", async (_id, route) => {
     if (route.operationId.endsWith("upsert") && !route.path.includes("endpoint")) return;
-    const unknown = { app_id: "nobody", event_type_name: "never.seen" };
+    const unknown = { app_id: "nobody", event_type_name: "never.seen", env_id: `org_${"0".repeat(27)}` };
     const { url: place, body } = request(route, { ...ids, ...unknown });
     const reply = await server.call(route.method, place, { body });
     expect(reply.status).toBe(404);

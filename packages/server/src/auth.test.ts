@@ -37,8 +37,8 @@ function setup(): {
   const store = {
     async find(keyHash: string) {
       count++;
-      await Promise.resolve();
       const found = [...known].some((key) => hash("sha256", key, "hex") === keyHash);
+      await Promise.resolve();
       return found ? { ...stored, hash: keyHash } : null;
     },
   };

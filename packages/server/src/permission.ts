@@ -84,6 +84,8 @@ export function permissionsFor({
       return SENDING;
     case "one_time":
       return null;
+    default:
+      return kind satisfies never;
   }
 }
 

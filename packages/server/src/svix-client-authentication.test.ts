@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiException, Svix } from "svix";
+import { ApiException, AppPortalCapability, Svix } from "svix";
 import { loadSvixContract } from "./testing/svix-contract.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
@@ -37,7 +37,7 @@ describe("Svix's client", () => {
     const app = await server.application({ uid: "studio" });
     const platform = client(server.live.key);
     const access = await platform.authentication.appPortalAccess("studio", {
-      capabilities: ["ViewBase", "ManageEndpoint"],
+      capabilities: [AppPortalCapability.ViewBase, AppPortalCapability.ManageEndpoint],
       featureFlags: ["beta"],
       expiry: 3_600,
       sessionId: "s1",

@@ -122,6 +122,8 @@ export function shareStore(store: Store): SharedStore {
     credentials: store.credentials,
     eventTypes: store.eventTypes,
     history: store.history,
+    overview: store.overview,
+    contents: store.contents,
     applications: {
       ...bound(applications),
       insert: told(

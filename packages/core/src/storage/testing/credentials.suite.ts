@@ -4,33 +4,33 @@ import { DAY_MS } from "../../domain/time.ts";
 import { FIRST_PAGE, type Scene } from "./scene.ts";
 import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
+const make = (scene: Scene, fields: Partial<Credential> = {}): Credential => ({
+  id: scene.id("key_"),
+  environmentId: scene.environment.id,
+  hash: scene.id("hash"),
+  kind: "api_key",
+  prefix: "phk_live_abcd",
+  name: null,
+  scopes: null,
+  appId: null,
+  sessionId: null,
+  featureFlags: [],
+  expiresAt: null,
+  createdAt: scene.now,
+  ...fields,
+});
+const expiryOf = async (scene: Scene, { hash }: Credential): Promise<number | null | undefined> =>
+  (await scene.store.credentials.find(hash))?.expiresAt;
+
+const add = async (scene: Scene, fields: Partial<Credential> = {}): Promise<Credential> => {
+  const credential = make(scene, fields);
+  expect(await scene.store.credentials.insert(credential, { forget: 0 })).toBe(true);
+  return credential;
+};
+const portal = (scene: Scene, fields: Partial<Credential> = {}): Promise<Credential> =>
+  add(scene, { kind: "portal", appId: scene.app.id, expiresAt: scene.now + DAY_MS, ...fields });
 export function credentialSuite(makeStore: MakeStore): void {
   const setup = setupWithSharedStore(makeStore);
-
-  const make = (scene: Scene, fields: Partial<Credential> = {}): Credential => ({
-    id: scene.id("key_"),
-    environmentId: scene.environment.id,
-    hash: scene.id("hash"),
-    kind: "api_key",
-    prefix: "phk_live_abcd",
-    name: null,
-    scopes: null,
-    appId: null,
-    sessionId: null,
-    featureFlags: [],
-    expiresAt: null,
-    createdAt: scene.now,
-    ...fields,
-  });
-  const add = async (scene: Scene, fields: Partial<Credential> = {}): Promise<Credential> => {
-    const credential = make(scene, fields);
-    expect(await scene.store.credentials.insert(credential, { forget: 0 })).toBe(true);
-    return credential;
-  };
-  const portal = (scene: Scene, fields: Partial<Credential> = {}): Promise<Credential> =>
-    add(scene, { kind: "portal", appId: scene.app.id, expiresAt: scene.now + DAY_MS, ...fields });
-  const expiryOf = async (scene: Scene, { hash }: Credential): Promise<number | null | undefined> =>
-    (await scene.store.credentials.find(hash))?.expiresAt;
 
   test("a credential is found by its hash alone, as it was stored", async () => {
     const scene = await setup();

@@ -64,7 +64,7 @@ export const BEYOND_APPLICATION: ReadonlySet<Permission> = new Set(["read:event-
 const CAPABILITIES_OF: ReadonlyMap<string, Capability | null> = new Map(Object.entries(GRANTED_BY));
 
 /** What a portal token with these capabilities may do. */
-function permissionsOf(capabilities: readonly string[]): ReadonlySet<Permission> {
+export function permissionsOf(capabilities: readonly string[]): ReadonlySet<Permission> {
   return new Set(
     PERMISSIONS.filter((permission) => capabilities.includes(CAPABILITIES_OF.get(permission) ?? "")),
   );

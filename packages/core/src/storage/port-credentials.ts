@@ -1,5 +1,5 @@
 import type { Credential } from "../domain/credential.ts";
-import type { Page } from "./port.ts";
+import type { Page } from "./port-page.ts";
 
 /** API keys and tokens. They are looked up by their hash and else belong to an environment. */
 export interface CredentialStore {

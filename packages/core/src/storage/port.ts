@@ -18,11 +18,13 @@ import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
 import type { CredentialStore } from "./port-credentials.ts";
+import type { Page } from "./port-page.ts";
 import type { ContentStore } from "./port-contents.ts";
 import type { OverviewStore } from "./port-overview.ts";
 
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 export type { CredentialStore } from "./port-credentials.ts";
+export type { Page } from "./port-page.ts";
 
 export interface Store {
   readonly deliveries: DeliveryStore;
@@ -254,13 +256,6 @@ export type BasedOnVersion = { readonly basedOn?: { readonly updatedAt: number }
 /** What a change is based on: it is refused as `stale` when the endpoint was changed or disabled meanwhile. */
 export interface BasedOn {
   readonly basedOn?: Pick<Endpoint, "updatedAt" | "disabled"> | undefined;
-}
-
-export interface Page {
-  readonly limit: number;
-  /** Only what lies beyond this id (or name) in the order asked for; null = from the start. */
-  readonly after: string | null;
-  readonly order: "ascending" | "descending";
 }
 
 export interface EnvironmentStore {

@@ -43,6 +43,16 @@ describe("an API key", () => {
     for (const scopes of [null, [...PERMISSIONS]]) {
       expect((await call("PATCH", `/${json.id}`, { scopes }, json.token)).status).toBe(403);
     }
+    const portals = await make({ name: "Portals", scopes: ["write:portal", "read:message"] });
+    const access = `/api/v1/auth/app-portal-access/${await server.application({ uid: "grants" })}`;
+    const { token } = portals.json;
+    expect((await server.call("POST", access, { key: token, body: {} })).status).toBe(403);
+    expect((await server.call("POST", access, { key: token, body: { capabilities: [] } })).status).toBe(200);
+    const sender = "/api/v1/auth/app/grants/create-message-token";
+    expect((await server.call("POST", sender, { key: token, body: { name: "x" } })).status).toBe(403);
+    const inline = { capabilities: [], application: { name: "New", uid: "grants.new" } };
+    const fresh = access.replace(/app_.*/, "grants.new");
+    expect((await server.call("POST", fresh, { key: token, body: inline })).status).toBe(403);
     for (const scopes of [[], ["read:everything"], ["read:message", "read:message"]]) {
       expect((await make({ name: "x", scopes })).status).toBe(422);
     }

@@ -3,9 +3,10 @@ import type { Credential } from "@posthaste/core/domain/credential";
 import { SECOND_MS } from "@posthaste/core/domain/time";
 import type { Static } from "typebox";
 import { PORTAL_EXPIRY_DEFAULT_S } from "../../http-limits.ts";
+import { assertGrants } from "../../caller.ts";
 import { issue } from "../../issue.ts";
 import { jsonAnswer } from "../../answer.ts";
-import { CAPABILITIES } from "../../permission.ts";
+import { CAPABILITIES, type Capability, permissionsOf } from "../../permission.ts";
 import { environmentRoute, type Services } from "../../route.ts";
 import { createInline } from "../application/inline.ts";
 import { AppPath } from "../fields.ts";
@@ -26,11 +27,13 @@ export const createPortalAccess = environmentRoute({
   idempotency: "none",
   answers: { 200: AppPortalAccessOut },
   async handle({ environmentId, params, body, caller }, services) {
+    const scopes = capabilitiesOf(body);
+    assertGrants(caller, permissionsOf(scopes));
     const ref = params.app_id;
     const { application } =
       (await services.engine.findApplication({ environmentId, ref })) ??
       (await createInline(body.application, { caller, ref, services }));
-    const session = sessionOf(body, { appId: application.id, environmentId, services });
+    const session = { ...sessionOf(body, services), appId: application.id, environmentId, scopes };
     const [token, code] = await Promise.all([
       issue({ ...session, kind: "portal" }, services),
       issue({ ...session, kind: "one_time" }, services),
@@ -44,18 +47,18 @@ export const createPortalAccess = environmentRoute({
 
 function sessionOf(
   body: Static<typeof AppPortalAccessIn>,
-  { appId, environmentId, services }: { appId: string; environmentId: string; services: Services },
-): Omit<Credential, "id" | "hash" | "kind" | "prefix" | "name" | "createdAt"> {
-  if (body.readOnly === true && body.capabilities) {
-    throw invalidField(["body", "readOnly"], "Leave it out where capabilities are given.");
-  }
+  { runtime }: Services,
+): Pick<Credential, "featureFlags" | "sessionId" | "expiresAt"> {
   const expiryS = body.expiry ?? PORTAL_EXPIRY_DEFAULT_S;
   return {
-    environmentId,
-    appId,
-    scopes: body.readOnly === true ? ["ViewBase"] : (body.capabilities ?? CAPABILITIES),
     featureFlags: body.featureFlags ?? [],
     sessionId: body.sessionId ?? null,
-    expiresAt: services.runtime.clock.now() + expiryS * SECOND_MS,
+    expiresAt: runtime.clock.now() + expiryS * SECOND_MS,
   };
+}
+
+function capabilitiesOf({ readOnly, capabilities }: Static<typeof AppPortalAccessIn>): readonly Capability[] {
+  if (readOnly !== true) return capabilities ?? CAPABILITIES;
+  if (!capabilities) return ["ViewBase"];
+  throw invalidField(["body", "readOnly"], "Leave it out where capabilities are given.");
 }

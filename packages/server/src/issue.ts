@@ -60,7 +60,7 @@ export async function issue(
 }
 
 /** The part of a text that says where it belongs. */
-export async function environmentName(environmentId: string, store: Store): Promise<string> {
+async function environmentName(environmentId: string, store: Store): Promise<string> {
   const environments = await store.environments.list();
   const found = environments.find(({ id }) => id === environmentId);
   if (found === undefined) throw new Error("the environment of a caller is gone");

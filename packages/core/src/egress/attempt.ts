@@ -1,4 +1,3 @@
-import type { Dispatcher } from "undici";
 import type { CancelTimer, Clock, Timers } from "../runtime/runtime.ts";
 import type { AbortFanout } from "./abort-fanout.ts";
 import type { ConnectTimings } from "./connector.ts";
@@ -8,15 +7,12 @@ import {
   type EgressOutcome,
   type EgressRequest,
   type EgressTimings,
+  type HeaderPairs,
 } from "./egress.ts";
 import { failure, requestFailure, type Failure } from "./failure.ts";
-import {
-  RESPONSE_WIRE_MAX_BYTES,
-  StaleConnectionError,
-  type Connection,
-  type ConnectionPool,
-  type Waiter,
-} from "./pool.ts";
+import { REPLY_WIRE_MAX_BYTES, type Connection, type ConnectionUser } from "./connection.ts";
+import type { ConnectionPool, Waiter } from "./pool.ts";
+import type { Turns } from "./turns.ts";
 import type { CheckedUrl } from "./url-policy.ts";
 
 /** A reply this long is read to its end, so that its connection can be used again; a longer one is cut off. */
@@ -34,38 +30,39 @@ export interface AttemptContext {
   readonly timers: Timers;
   readonly pool: ConnectionPool;
   readonly aborts: AbortFanout<Attempt>;
+  /** Where writing on a connection that has rested waits for what had arrived on it. */
+  readonly turns: Turns;
 }
 
 export interface AttemptInput {
   readonly request: EgressRequest;
   readonly url: CheckedUrl;
-  /** Names and values in turn. */
-  readonly headers: string[];
+  /** Of the request: all lines, and the empty one. */
+  readonly head: string;
+  readonly body: Uint8Array;
   readonly startMs: number;
   readonly resolve: (outcome: EgressOutcome) => void;
 }
 
 /**
- * One request from start to outcome, as the HTTP client's handler: no stream, no promise but the caller's.
+ * One request from start to outcome, as the connection's user: no stream, no promise but the caller's.
  *
  *   start → (idle connection | dial | wait) → ready → written → head → body → settled
  *
  * Whatever comes first of answer, error, deadline and abort settles it; the rest finds it settled. Once a status
  * line is in, every later trouble only cuts the body short.
  */
-export class Attempt implements Dispatcher.DispatchHandler, Waiter {
+export class Attempt implements ConnectionUser, Waiter {
   readonly #context: AttemptContext;
   readonly #input: AttemptInput;
   #cancelDeadline: CancelTimer | null = null;
   #connection: Connection | null = null;
-  #written = false;
   #settled = false;
   #redials = 0;
   #firstByteMs: number | null = null;
   #interim = 0;
   #statusCode = 0;
-  #headers: Readonly<Record<string, string | string[] | undefined>> = {};
-  #controller: Dispatcher.DispatchController | null = null;
+  #headers: HeaderPairs = [];
   #chunks: Uint8Array[] | null = null;
   #received = 0;
 
@@ -86,11 +83,26 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
 
   ready(connection: Connection): void {
     this.#connection = connection;
-    const { url, headers, request } = this.#input;
-    connection.client.dispatch(
-      { method: "POST", path: url.path, headers, body: request.body, blocking: false },
-      this,
-    );
+    if (connection.served > 1) this.#context.turns.wait(this);
+    else this.write();
+  }
+
+  /** On a connection that has rested only once all that had arrived on it is read: an end, or bytes nobody asked for. */
+  write(): void {
+    const connection = this.#connection;
+    if (this.#settled || connection === null) return;
+    if (connection.usable) connection.send(this, this.#input.head, this.#input.body);
+    else this.#redial(connection);
+  }
+
+  /** It closed before anything was written: that costs nobody an attempt. */
+  #redial(connection: Connection): void {
+    const { pool } = this.#context;
+    pool.discard(connection);
+    this.#connection = null;
+    this.#redials += 1;
+    if (this.#redials <= REDIALS_MAX) return pool.acquireFresh(this.#input.url, this);
+    this.#fail(failure("connection_reset", "closed before the request was written"));
   }
 
   refused(why: Failure, timings: ConnectTimings): void {
@@ -105,11 +117,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     this.#fail(failure("interrupted", "aborted by the caller"), timings);
   }
 
-  flooded(): void {
+  onFlooded(): void {
     if (this.#settled) return;
     if (this.#statusCode > 0) return this.#cutShort();
     this.#letGo();
-    this.#fail(failure("invalid_response", `${RESPONSE_WIRE_MAX_BYTES} bytes and no complete response head`));
+    this.#fail(failure("invalid_response", `${REPLY_WIRE_MAX_BYTES} bytes and no complete response head`));
   }
 
   #expire(): void {
@@ -128,21 +140,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     return null;
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    // The client asks before it writes. A second time would be a second POST.
-    if (this.#written || this.#settled) controller.abort(new Error("not written"));
-    else this.#written = true;
-  }
-
-  onResponseStarted(): void {
+  onReplyStarted(): void {
     this.#firstByteMs ??= this.#context.clock.monotonic() - this.#input.startMs;
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    statusCode: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
-  ): void {
+  onHead(statusCode: number, headers: HeaderPairs): void {
     if (this.#settled) return;
     if (statusCode < 200) {
       this.#interim++;
@@ -152,10 +154,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     }
     this.#statusCode = statusCode;
     this.#headers = headers;
-    this.#controller = controller;
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  onBody(chunk: Uint8Array): void {
     if (this.#settled) return;
     const room = RESPONSE_BODY_MAX_BYTES - this.#received;
     this.#received += chunk.length;
@@ -167,27 +168,16 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     if (this.#received > RESPONSE_DRAIN_MAX_BYTES) this.#cutShort();
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     if (this.#settled) return;
     this.#respond(this.#received > RESPONSE_BODY_MAX_BYTES);
     if (this.#connection) this.#context.pool.release(this.#connection);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  onBroken(error: Error): void {
     if (this.#settled) return;
     if (this.#statusCode > 0) return this.#cutShort();
-    const { pool } = this.#context;
-    const stale = error instanceof StaleConnectionError;
-    if (this.#connection) {
-      // Neither closed nor written: the client refused the request itself, the connection is as good as before.
-      if (stale || this.#written) pool.discard(this.#connection);
-      else pool.release(this.#connection);
-    }
-    if (stale && !this.#written && this.#redials < REDIALS_MAX) {
-      this.#redials++;
-      this.#connection = null;
-      return pool.acquireFresh(this.#input.url, this);
-    }
+    if (this.#connection) this.#context.pool.discard(this.#connection);
     this.#fail(requestFailure(error));
   }
 
@@ -201,7 +191,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     this.#settle({
       kind: "response",
       statusCode: this.#statusCode,
-      headers: headerPairs(this.#headers, this.#controller),
+      headers: this.#headers,
       body: joinChunks(this.#chunks),
       truncated,
       timings: this.#timings(this.#connection?.timings ?? NO_TIMINGS),
@@ -233,36 +223,6 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     const totalMs = this.#context.clock.monotonic() - this.#input.startMs;
     return { dnsMs, connectMs, tlsMs, firstByteMs: this.#firstByteMs, totalMs, reused };
   }
-}
-
-/**
- * As received. The client has already made an object of the headers, which is exact unless a name appears
- * twice; only then are the raw bytes read again.
- */
-function headerPairs(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  controller: Dispatcher.DispatchController | null,
-): (readonly [string, string])[] {
-  const pairs: (readonly [string, string])[] = [];
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (typeof value !== "string") return rawPairs(controller?.rawHeaders);
-    pairs.push([name, value]);
-  }
-  return pairs;
-}
-
-function rawPairs(raw: unknown): (readonly [string, string])[] {
-  const pairs: (readonly [string, string])[] = [];
-  if (!Array.isArray(raw)) return pairs;
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    pairs.push([latin1(raw[index]).toLowerCase(), latin1(raw[index + 1])]);
-  }
-  return pairs;
-}
-
-function latin1(part: unknown): string {
-  return Buffer.isBuffer(part) ? part.toString("latin1") : String(part);
 }
 
 /** A copy of its own: the chunks are windows on much larger buffers. */

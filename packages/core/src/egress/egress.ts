@@ -24,13 +24,16 @@ export interface EgressRequest {
   readonly signal?: AbortSignal;
 }
 
+/** Names and values, as received, in order. */
+export type HeaderPairs = readonly (readonly [name: string, value: string])[];
+
 export type EgressOutcome = EgressResponse | EgressFailure;
 
 export interface EgressResponse {
   readonly kind: "response";
   readonly statusCode: number;
   /** As received, lower-case names, in order; at most 16 KiB in all. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly headers: HeaderPairs;
   /** At most RESPONSE_BODY_MAX_BYTES; never decompressed or decoded. */
   readonly body: Uint8Array;
   /** The receiver sent more than was kept, or the body was cut by the deadline or a reset. */

@@ -1,5 +1,5 @@
-import { errors } from "undici";
 import type { EgressErrorClass } from "./egress.ts";
+import { InvalidReply, ReplyHeadTooLong } from "./reply-reader.ts";
 import type { Resolution } from "./resolver.ts";
 
 /** Why there is no answer, before it becomes an outcome with timings. */
@@ -98,29 +98,14 @@ export function tlsFailure(error: Error): Failure {
   return failure("tls_failed", describe(error), CERTIFICATE_SENTENCES.get(errorCode(error)));
 }
 
-/** The request was on its way, or the HTTP client refused to write it; no status line came back. */
+/** The request was on its way, and no status line came back. */
 export function requestFailure(error: Error): Failure {
-  const code = errorCode(error);
   const detail = describe(error);
-  if (code === "UND_ERR_HEADERS_OVERFLOW") {
+  if (error instanceof ReplyHeadTooLong) {
     return failure("invalid_response", detail, "The server's answer has more than 16 KiB of headers.");
   }
-  if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") {
-    return failure(
-      "egress_denied",
-      detail,
-      "A header or the URL of this request cannot be sent. Check the headers.",
-    );
-  }
-  // Not by its code, which it does not always have.
-  if (error instanceof errors.HTTPParserError || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
-    return failure("invalid_response", detail);
-  }
-  // The client closes the connection for a 100 nobody asked for and for a 101.
-  if (code === "UND_ERR_SOCKET" && /^bad (?:response|upgrade)$/.test(error.message)) {
-    return failure("invalid_response", detail);
-  }
-  if (code.startsWith("ERR_SSL_")) return failure("tls_failed", detail);
+  if (error instanceof InvalidReply) return failure("invalid_response", detail);
+  if (errorCode(error).startsWith("ERR_SSL_")) return failure("tls_failed", detail);
   return failure("connection_reset", detail);
 }
 

@@ -4,7 +4,6 @@ import { RESPONSE_BODY_MAX_BYTES } from "./egress.ts";
 import { reply } from "./testing/raw-server.ts";
 import {
   failureOf,
-  nextResponseHead,
   post,
   responseOf,
   scriptedResolver,
@@ -231,7 +230,7 @@ describe("connections", () => {
     const server = await answering();
     let nowMs = 0;
     const clock = { now: () => 0, monotonic: () => nowMs };
-    const egress = testEgress({ runtime: { ...testRuntime, clock } });
+    const egress = testEgress({ runtime: { ...testRuntime, clock }, idleMs: 120_000 });
     await post(egress, server.url);
     nowMs = 59_999;
     expect(responseOf(await post(egress, server.url)).timings.reused).toBe(true);
@@ -322,9 +321,11 @@ describe("abort and close", () => {
     );
     const controller = new AbortController();
     const egress = testEgress();
-    const head = nextResponseHead();
+    const other = await answering();
     const pending = post(egress, server.url, { signal: controller.signal });
-    await head;
+    await until(() => server.posts() === 1);
+    // A whole exchange on another connection: by then this process has read what lay there before.
+    await post(egress, other.url);
     controller.abort();
     const response = responseOf(await pending);
     expect([response.statusCode, response.truncated, Buffer.from(response.body).toString()]).toEqual([
@@ -365,13 +366,15 @@ describe("abort and close", () => {
     expect([server.posts(), silent.posts()]).toEqual([1, 1]);
   });
 
-  it("leaves no timer behind", async () => {
+  it("leaves one timer behind for each idle connection, and none when it is closed", async () => {
     const runtime = fakeRuntime();
     const server = await answering();
     const egress = testEgress({ runtime });
     await post(egress, server.url);
     await post(egress, "http://127.0.0.1:1025/");
     await post(egress, "http://10.0.0.1/");
+    expect(runtime.pendingTimers()).toBe(1);
+    await egress.close();
     expect(runtime.pendingTimers()).toBe(0);
   });
 });

@@ -3,9 +3,10 @@ import { AbortFanout } from "./abort-fanout.ts";
 import { Attempt, type AttemptContext } from "./attempt.ts";
 import type { Egress, EgressFailure, EgressOutcome, EgressRequest } from "./egress.ts";
 import { failure, type Failure } from "./failure.ts";
-import { isFramingHeader } from "./header-policy.ts";
 import type { EgressRules } from "./policy.ts";
 import type { ConnectionPool } from "./pool.ts";
+import { requestHead } from "./request-head.ts";
+import { Turns } from "./turns.ts";
 import { checkUrl, type CheckedUrl, type RefusedUrl } from "./url-policy.ts";
 
 /** Endpoints whose URL need not be judged again for every request; the rules of an egress never change. */
@@ -33,7 +34,7 @@ export class HttpEgress implements Egress {
     this.#rules = rules;
     this.#pool = pool;
     const { clock, timers } = runtime;
-    this.#context = { clock, timers, pool, aborts: new AbortFanout<Attempt>() };
+    this.#context = { clock, timers, pool, aborts: new AbortFanout<Attempt>(), turns: new Turns(timers) };
   }
 
   get stats(): EgressStats {
@@ -45,13 +46,11 @@ export class HttpEgress implements Egress {
     if (this.#closed) return Promise.resolve(notSent(failure("interrupted", "egress is closed")));
     const url = this.#check(request.url);
     if (!url.ok) return Promise.resolve(notSent(failure("egress_denied", "URL policy", url.message)));
-    const headers = headerList(request.headers);
-    if (typeof headers === "string") {
-      const message = `The header "${headers}" cannot be set: it belongs to the connection.`;
-      return Promise.resolve(notSent(failure("egress_denied", "framing header", message)));
-    }
+    const body = typeof request.body === "string" ? Buffer.from(request.body) : request.body;
+    const head = requestHead(url, request.headers, body.length);
+    if (!head.ok) return Promise.resolve(notSent(head.failure));
     return new Promise((resolve) => {
-      new Attempt(this.#context, { request, url, headers, startMs, resolve }).start();
+      new Attempt(this.#context, { request, url, head: head.text, body, startMs, resolve }).start();
     });
   }
 
@@ -76,18 +75,6 @@ export class HttpEgress implements Egress {
       return;
     }
   }
-}
-
-/** Names and values in turn, or the name of a header that must not be there. */
-function headerList(headers: Readonly<Record<string, string>>): string[] | string {
-  const list: string[] = [];
-  for (const name of Object.keys(headers)) {
-    if (isFramingHeader(name)) return name;
-    list.push(name, headers[name] ?? "");
-  }
-  // Nothing here decodes a reply, so none may come encoded.
-  list.push("accept-encoding", "identity");
-  return list;
 }
 
 function notSent({ errorClass, message, detail }: Failure): EgressFailure {

@@ -1,18 +1,7 @@
-import type { Socket } from "node:net";
-import { Client } from "undici";
 import type { Runtime } from "../runtime/runtime.ts";
+import { Connection } from "./connection.ts";
 import type { Connecting, Connector, ConnectResult, ConnectTarget, ConnectTimings } from "./connector.ts";
 import { failure, type Failure } from "./failure.ts";
-
-/** Headers of one reply, names and values together. */
-const RESPONSE_HEADERS_MAX_BYTES = 16_384;
-/**
- * Bytes of one reply, whatever they are: also those the parser swallows without telling, such as an endless status
- * line or chunk extension, which would keep this process busy until the deadline.
- */
-export const RESPONSE_WIRE_MAX_BYTES = 262_144;
-/** Taken off a server's keep-alive hint: the request has to arrive before the server closes. */
-const KEEP_ALIVE_MARGIN_MS = 1_000;
 
 export interface PoolLimits {
   /** How long an idle connection is kept when the server says nothing; its hint may say otherwise. */
@@ -29,83 +18,9 @@ export interface Waiter {
   ready(connection: Connection): void;
   refused(why: Failure, timings: ConnectTimings): void;
   interrupt(): void;
-  /** The reply is longer than RESPONSE_WIRE_MAX_BYTES. */
-  flooded(): void;
 }
 
 const NOTHING_MEASURED: ConnectTimings = { dnsMs: null, connectMs: null, tlsMs: null };
-
-/** The request cannot be written any more, and certainly was not: the connection had closed before. */
-export class StaleConnectionError extends Error {
-  readonly code = "EGRESS_STALE_CONNECTION";
-}
-
-/**
- * One socket and the HTTP client on it, for the life of the socket. The client would open another one by itself;
- * here it gets an error instead, so that each connection is opened by the pool, judged and counted.
- */
-export class Connection {
-  readonly client: Client;
-  readonly socket: Socket;
-  readonly origin: Origin;
-  readonly openedMs: number;
-  readonly timings: ConnectTimings;
-  /** The request that has it; null while it is idle. */
-  user: Waiter | null = null;
-  /** Requests that were given this connection. */
-  served = 0;
-  /** Left the pool's books. */
-  gone = false;
-  /** What had been read before the request that has it. */
-  #bytesBefore = 0;
-
-  constructor(
-    origin: Origin,
-    opened: { socket: Socket; timings: ConnectTimings; nowMs: number },
-    limits: PoolLimits,
-  ) {
-    this.origin = origin;
-    this.socket = opened.socket;
-    this.timings = opened.timings;
-    this.openedMs = opened.nowMs;
-    let socket: Socket | null = opened.socket;
-    this.client = new Client(origin.target.origin, {
-      connect: (_target, callback) => {
-        const mine = socket;
-        socket = null;
-        // The client expects the answer later, never within the call.
-        queueMicrotask(() => {
-          if (!mine || mine.destroyed)
-            return callback(new StaleConnectionError("closed before writing"), null);
-          callback(null, mine);
-          // After the client's own listener, which takes the bytes away.
-          mine.on("readable", () => this.#measure());
-        });
-      },
-      allowH2: false,
-      useMilo: false,
-      pipelining: 1,
-      // The one deadline of the request replaces both: they only measure the time between two bytes.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxHeaderSize: RESPONSE_HEADERS_MAX_BYTES,
-      keepAliveTimeout: limits.idleMs,
-      keepAliveMaxTimeout: limits.maxAgeMs,
-      keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
-    });
-  }
-
-  /** Gives it to a request. */
-  lend(user: Waiter): void {
-    this.user = user;
-    this.served++;
-    this.#bytesBefore = this.socket.bytesRead;
-  }
-
-  #measure(): void {
-    if (this.socket.bytesRead - this.#bytesBefore > RESPONSE_WIRE_MAX_BYTES) this.user?.flooded();
-  }
-}
 
 /** The connections to one scheme, host and port. Exists only while there is one, or someone waits. */
 export class Origin {
@@ -128,7 +43,7 @@ export class ConnectionPool {
   readonly #connector: Connector;
   readonly #limits: PoolLimits;
   readonly #origins = new Map<string, Origin>();
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Map<Connection, Origin>();
   /** Of all origins, the one that has been idle longest first. */
   readonly #idle = new Set<Connection>();
 
@@ -145,7 +60,7 @@ export class ConnectionPool {
   /** An idle connection at once, or null: then one of the waiter's methods is called later. */
   acquire(target: ConnectTarget, waiter: Waiter): Connection | null {
     const origin = this.#origin(target);
-    const connection = this.#takeIdle(origin, waiter);
+    const connection = this.#takeIdle(origin);
     if (!connection) this.#dial(origin, waiter);
     return connection;
   }
@@ -155,23 +70,23 @@ export class ConnectionPool {
     this.#dial(this.#origin(target), waiter);
   }
 
-  /** The response is complete; whether the connection stays open is seen when it is taken the next time. */
+  /** The reply is complete: the connection waits for another request, if it may carry one. */
   release(connection: Connection): void {
-    connection.user = null;
-    const { socket, origin } = connection;
+    const origin = this.#connections.get(connection);
     const aged = this.#runtime.clock.monotonic() - connection.openedMs >= this.#limits.maxAgeMs;
-    // Bytes of the request that still wait would be in the way of the next one.
-    if (aged || socket.destroyed || socket.writableLength > 0) return this.discard(connection);
+    if (!origin || aged || !connection.reusable) return this.discard(connection);
+    connection.rest();
     origin.idle.push(connection);
     this.#idle.add(connection);
     if (this.#idle.size > this.#limits.idleConnections) this.#discardOldestIdle();
-    // Called from inside the HTTP parser, which may be about to close the socket: hand it on after that.
+    // Not within the call that told of the reply's end: its caller has not finished with it.
     if (origin.waiting.size > 0) queueMicrotask(() => this.#serve(origin));
   }
 
   /** Closes a connection, whatever is going on in it. */
   discard(connection: Connection): void {
     this.#forget(connection);
+    connection.leave();
     connection.socket.destroy();
   }
 
@@ -198,8 +113,8 @@ export class ConnectionPool {
     for (const origin of this.#origins.values()) {
       for (const waiter of [...origin.waiting, ...origin.connecting.keys()]) waiter.interrupt();
     }
-    const connections = [...this.#connections];
-    for (const { user } of connections) user?.interrupt();
+    const connections = [...this.#connections.keys()];
+    for (const connection of connections) connection.interrupt();
     const closed = connections
       .filter(({ socket }) => !socket.closed)
       .map(({ socket }) => new Promise<void>((resolve) => socket.once("close", () => resolve())));
@@ -221,8 +136,8 @@ export class ConnectionPool {
    * and the number of those is the caller's to bound.
    */
   #evictOrigin(): void {
-    for (const { origin } of this.#idle) {
-      const connections = origin.idle.slice();
+    for (const oldest of this.#idle) {
+      const connections = this.#connections.get(oldest)?.idle.slice() ?? [];
       for (const connection of connections) this.discard(connection);
       return;
     }
@@ -235,18 +150,19 @@ export class ConnectionPool {
     }
   }
 
-  #takeIdle(origin: Origin, waiter: Waiter): Connection | null {
-    const oldestMs = this.#runtime.clock.monotonic() - this.#limits.maxAgeMs;
+  #takeIdle(origin: Origin): Connection | null {
+    const nowMs = this.#runtime.clock.monotonic();
+    const oldestMs = nowMs - this.#limits.maxAgeMs;
     for (;;) {
       const connection = origin.idle.at(-1);
       if (!connection) return null;
-      if (connection.socket.destroyed || connection.openedMs <= oldestMs) {
+      if (!connection.usable || connection.expired(nowMs) || connection.openedMs <= oldestMs) {
         this.discard(connection);
         continue;
       }
       origin.idle.pop();
       this.#idle.delete(connection);
-      connection.lend(waiter);
+      connection.served += 1;
       return connection;
     }
   }
@@ -271,11 +187,10 @@ export class ConnectionPool {
       return waiter.refused(result.failure, result.timings);
     }
     origin.connecting.delete(waiter);
-    const nowMs = this.#runtime.clock.monotonic();
-    const connection = new Connection(origin, { ...result, nowMs }, this.#limits);
-    this.#connections.add(connection);
+    const connection = new Connection(this.#runtime, result, this.#limits.idleMs);
+    this.#connections.set(connection, origin);
     result.socket.once("close", () => this.#forget(connection));
-    connection.lend(waiter);
+    connection.served += 1;
     waiter.ready(connection);
   }
 
@@ -286,9 +201,8 @@ export class ConnectionPool {
   }
 
   #forget(connection: Connection): void {
-    if (connection.gone) return;
-    connection.gone = true;
-    const { origin } = connection;
+    const origin = this.#connections.get(connection);
+    if (!origin) return;
     this.#connections.delete(connection);
     if (this.#idle.delete(connection)) origin.idle.splice(origin.idle.lastIndexOf(connection), 1);
     origin.open--;
@@ -298,7 +212,7 @@ export class ConnectionPool {
   /** Gives what became free to those who wait, and ends an origin that has nothing left. */
   #serve(origin: Origin): void {
     for (const waiter of origin.waiting) {
-      const connection = this.#takeIdle(origin, waiter);
+      const connection = this.#takeIdle(origin);
       if (!connection && origin.open >= this.#limits.connectionsPerOrigin) return;
       origin.waiting.delete(waiter);
       if (connection) waiter.ready(connection);

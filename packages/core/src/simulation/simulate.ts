@@ -23,6 +23,8 @@ const PATIENCE_MS: Readonly<Record<Size, number>> = { short: 15 * MINUTE_MS, lon
 const CALL_MAX_MS = 3_000;
 /** For what might still happen although all has ended. */
 const AFTERMATH_MS = 2_000;
+/** A broken promise is seldom alone: so long a life goes on after the first, to see what comes of it. */
+const CONSEQUENCES_MS = 10_000;
 /** How often, in world time, it is looked whether everything has ended. */
 const LOOK_MS = 50;
 
@@ -183,6 +185,7 @@ class Simulation {
       const { name, promise } = validator;
       const violated = (explanation: string): void => {
         this.#violations.push({ validator: name, promise, explanation, at: world.now });
+        world.log("world", `${name} is broken`);
       };
       const { on, end } = validator.watch(facts, violated);
       if (on !== undefined) this.#ledger.listen((event) => guarded(violated, () => on(event)));
@@ -253,8 +256,9 @@ class Simulation {
   }
 
   #isOver(): boolean {
-    if (this.#violations.length > 0) return true;
     const { now } = this.#world;
+    const [first] = this.#violations;
+    if (first !== undefined && now > first.at + CONSEQUENCES_MS) return true;
     if (now < this.#scenario.activeMs || now < this.#lookAt) return false;
     this.#lookAt = now + LOOK_MS;
     // A clock that is set back puts retries off by as much.

@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { onTestFinished } from "vitest";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { systemRuntime } from "../../runtime/system-runtime.ts";
@@ -76,17 +75,6 @@ export function scriptedResolver(
       return { ok: true, addresses };
     },
   };
-}
-
-/** Resolves when the HTTP client has read the next response head of this process: nothing else tells. */
-export function nextResponseHead(): Promise<void> {
-  return new Promise((resolve) => {
-    const heard = (): void => {
-      unsubscribe("undici:request:headers", heard);
-      resolve();
-    };
-    subscribe("undici:request:headers", heard);
-  });
 }
 
 /** Waits for something another part of the process brings about; fails with the test's own timeout. */

@@ -1,34 +1,44 @@
 import type { Post } from "../ledger.ts";
 import { deliveryId, type Facts, type Validator } from "./validator.ts";
 
+/** The last POST of a delivery, with what its process made of it. */
+interface Sent {
+  readonly post: Post;
+  /** A commit said that the delivery goes on. */
+  goesOn: boolean;
+  /** A later message was sent after this one had been answered, and before a commit said what came of it. */
+  overtaken: string | null;
+}
+
 export const fifoWaits: Validator = {
   name: "fifoWaits",
   promise: "a FIFO endpoint is sent nothing while a message that was accepted before is still owed to it",
   watch(facts, violated) {
     const line = new Line(facts);
-    const last = new Map<string, Post>();
-    /** Sent while the store did not know yet that the earlier one had ended: by earlier delivery and process. */
-    const trusting = new Map<string, string>();
+    const last = new Map<string, Sent>();
     return {
       on(event) {
         line.see(event);
         if (event.kind === "posted") {
           const { post } = event;
-          for (const earlier of line.owedBefore(post)) {
-            const key = { endpointId: post.endpointId, messageId: earlier };
-            const before = last.get(deliveryId(key));
-            const explanation = `${post.messageId} was sent to ${post.endpointId} while ${earlier}, accepted before it, is still owed`;
-            if (before?.process !== post.process || before.endedAt === null) violated(explanation);
-            else trusting.set(`${deliveryId(key)} ${post.process.name}`, explanation);
+          for (const messageId of line.owedBefore(post)) {
+            const before = last.get(deliveryId({ endpointId: post.endpointId, messageId }));
+            const explanation = `${post.messageId} was sent to ${post.endpointId} while ${messageId}, accepted before it, is still owed`;
+            // Whoever sent the earlier one may know that it has ended before the store does.
+            const isTrusted = before?.post.process === post.process && before.post.endedAt !== null;
+            if (!isTrusted || before.goesOn) violated(explanation);
+            else before.overtaken = explanation;
           }
-          last.set(deliveryId(post), post);
+          last.set(deliveryId(post), { post, goesOn: false, overtaken: null });
         }
         if (event.kind !== "committed") return;
-        for (const { delivery, next } of event.batch.settled) {
-          const id = `${deliveryId(delivery)} ${event.process.name}`;
-          const explanation = trusting.get(id);
-          trusting.delete(id);
-          if (explanation !== undefined && next.kind !== "ended") violated(explanation);
+        for (const { delivery, attempt, next } of event.batch.settled) {
+          const sent = last.get(deliveryId(delivery));
+          // Results of POSTs before the last may come late, as history under a lease that was lost.
+          if (attempt === null || sent?.post.process !== event.process) continue;
+          if (attempt.timestamp !== sent.post.wallAt) continue;
+          sent.goesOn = next.kind !== "ended";
+          if (sent.goesOn && sent.overtaken !== null) violated(sent.overtaken);
         }
       },
     };

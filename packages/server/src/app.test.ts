@@ -22,7 +22,10 @@ async function fill(): Promise<Record<string, string>> {
     const list = await server.call("GET", `/api/v1/app/${app_id}/attempt/msg/${msg_id}`);
     return list.json.data[0]?.id;
   });
-  return { app_id, endpoint_id, msg_id, attempt_id, event_type_name: "order.completed" };
+  const env_id = server.live.environmentId;
+  const keys = await server.call("GET", `/api/v1/management/authentication/${env_id}/api-token`);
+  const key_id = keys.json.data[0]?.id ?? "";
+  return { app_id, endpoint_id, msg_id, attempt_id, env_id, key_id, event_type_name: "order.completed" };
 }
 
 /** A body each operation accepts. Every operation with a body must have one here. */
@@ -41,6 +44,14 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.event-type.upsert": { description: "Changed" },
   "v1.event-type.patch": { description: "Changed" },
   "v1.message.create": { eventType: "order.completed", payload: {} },
+  "v1.authentication.app-portal-access": {},
+  "v1.authentication.exchange-one-time-token": { oneTimeToken: "pho_live_none" },
+  "v1.authentication.create-message-token": { name: "Shop" },
+  "v1.authentication.expire-all": { sessionIds: ["nobody"] },
+  "v1.management.authentication.create-api-token": { name: "Shop" },
+  "v1.management.authentication.update-api-token": { name: "Shop" },
+  "v1.management.authentication.patch-api-token": { name: "Shop" },
+  "v1.management.authentication.expire-api-token": { expiry: 3_600 },
   "v1.message.create-batch": { messages: [{ eventType: "order.completed", payload: {} }] },
   "v1.destination.create": { type: "pollingEndpoint" },
   "v1.message.poller.consumer-seek": { after: "2026-01-01T00:00:00Z" },
@@ -61,7 +72,7 @@ function request(route: Route, values: Readonly<Record<string, string>>): { url:
 const messagesUrl = (): string => `/api/v1/app/${ids["app_id"]}/msg`;
 
 describe("every operation", () => {
-  it("declares who may call it, and only the known four are open to anyone", () => {
+  it("declares who may call it, and only the known five are open to anyone", () => {
     const known = new Set<string>([...PERMISSIONS, "public", "caller"]);
     expect(routes.filter(({ scope }) => !known.has(scope))).toEqual([]);
     // What changes something is no GET, and what a read allows is nothing that PUT, PATCH or DELETE do.
@@ -71,6 +82,7 @@ describe("every operation", () => {
     }
     expect(open.map(({ operationId }) => operationId).toSorted()).toEqual([
       "metrics.get",
+      "v1.authentication.exchange-one-time-token",
       "v1.health.get",
       "v1.health.ping",
       "v1.openapi.get",
@@ -146,7 +158,7 @@ describe("every operation", () => {
     guarded.filter(({ path }) => path.includes(":")).map((route) => [route.operationId, route] as const),
   )("%s answers 404 for what does not exist", async (_id, route) => {
     if (route.operationId.endsWith("upsert") && !route.path.includes("endpoint")) return;
-    const unknown = { app_id: "nobody", event_type_name: "never.seen" };
+    const unknown = { app_id: "nobody", event_type_name: "never.seen", env_id: `org_${"0".repeat(27)}` };
     const { url: place, body } = request(route, { ...ids, ...unknown });
     const reply = await server.call(route.method, place, { body });
     expect(reply.status).toBe(404);

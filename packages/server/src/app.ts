@@ -1,5 +1,6 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
+import type { Engine } from "@posthaste/core/engine/engine";
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -7,8 +8,8 @@ import fastify, {
   type FastifyRequest,
 } from "fastify";
 import type { Answer } from "./answer.ts";
-import { ApiKeys } from "./auth.ts";
-import { assertMay, type Caller, type Door } from "./caller.ts";
+import { Credentials } from "./auth.ts";
+import { assertMay, bindToApplication, type Caller, type Door } from "./caller.ts";
 import * as limits from "./http-limits.ts";
 import { AnswerMemory } from "./idempotency.ts";
 import { describeApi } from "./openapi.ts";
@@ -29,13 +30,14 @@ declare module "fastify" {
 export function buildApp(ground: Ground): FastifyInstance {
   const { store, runtime } = ground;
   let description: Promise<string> | undefined;
+  const credentials = new Credentials(store.credentials, runtime.clock);
   const services: Services = {
     ...ground,
+    credentials,
     answers: new AnswerMemory(store.environments, runtime.clock),
     writes: new WriteOrder(),
     describe: () => (description ??= describeApi(routes)),
   };
-  const keys = new ApiKeys(store.environments, runtime.clock);
   const app = newFastify();
   app.server.maxConnections = limits.CONNECTIONS_MAX;
   app.decorateRequest("caller", null);
@@ -47,7 +49,7 @@ export function buildApp(ground: Ground): FastifyInstance {
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
     done(null, body),
   );
-  for (const route of routes) serve(app, route, { keys, services });
+  for (const route of routes) serve(app, route, services);
   serveReference(app);
   // Apart from the routes, so that their requests do not pass its hook.
   app.register((unknown, _options, done) => {
@@ -119,11 +121,8 @@ const CLIENT_ERRORS: ReadonlyMap<string, readonly [status: string, detail: strin
 ]);
 
 /** Registers one operation. */
-function serve(
-  app: FastifyInstance,
-  route: Route,
-  { keys, services }: { keys: ApiKeys; services: Services },
-): void {
+function serve(app: FastifyInstance, route: Route, services: Services): void {
+  const { credentials, engine } = services;
   const { scope } = route;
   const door = scope === "public" ? null : { need: scope, inApplication: route.path.includes("/:app_id") };
   const refused = door !== null && services.role === "worker";
@@ -135,8 +134,10 @@ function serve(
       if (refused) throw new PosthasteError("unavailable", ONLY_SENDS);
       refuseBody(request, route.bodyMaxBytes);
       if (door === null) return done();
-      const caller = keys.callerOf(request.headers.authorization);
-      if (caller instanceof Promise) return void whenKnown(caller, { request, door, done });
+      const caller = credentials.callerOf(request.headers.authorization);
+      if (caller instanceof Promise || caller.appId !== null) {
+        return void admitLater(caller, { request, door, engine, done });
+      }
       assertMay(caller, door);
       request.caller = caller;
       done();
@@ -153,20 +154,28 @@ function serve(
 
 const ONLY_SENDS = "This node only sends. Send requests to a node with the role api or all.";
 
-/** Lets a request wait for the look-up of its credential. */
-async function whenKnown(
-  asked: Promise<Caller>,
-  { request, door, done }: { request: FastifyRequest; door: Door; done: (error?: Error) => void },
+/** Lets a request wait for the look-up of its credential, or of the application that the credential is bound to. */
+async function admitLater(
+  asked: Caller | Promise<Caller>,
+  { request, door, engine, done }: Waiting,
 ): Promise<void> {
   let refusal: Error | undefined;
   try {
     const caller = await asked;
     assertMay(caller, door);
+    if (door.inApplication) await bindToApplication(caller, { params: request.params, engine });
     request.caller = caller;
   } catch (error) {
     refusal = error instanceof Error ? error : new Error(String(error));
   }
   done(refusal);
+}
+
+interface Waiting {
+  readonly request: FastifyRequest;
+  readonly door: Door;
+  readonly engine: Engine;
+  readonly done: (error?: Error) => void;
 }
 
 function incomingOf(request: FastifyRequest): Incoming {

@@ -1,30 +1,48 @@
 import { hash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import type { Credential } from "@posthaste/core/domain/credential";
 import { fakeRuntime } from "@posthaste/core/runtime/testing/fake-runtime";
-import { ApiKeys } from "./auth.ts";
-import { API_KEY_CACHE_MS, API_KEYS_CACHED_MAX } from "./http-limits.ts";
+import { Credentials } from "./auth.ts";
+import { CREDENTIAL_CACHE_MS, CREDENTIAL_LOOKUPS_MAX, CREDENTIALS_CACHED_MAX } from "./http-limits.ts";
 
 const KEY = "phk_live_0123456789abcdefghij";
+const CREDENTIAL: Credential = {
+  id: "key_1",
+  environmentId: "env_1",
+  hash: "",
+  kind: "api_key",
+  prefix: null,
+  name: null,
+  scopes: null,
+  appId: null,
+  sessionId: null,
+  featureFlags: [],
+  expiresAt: null,
+  createdAt: 0,
+};
 
 /** A table of keys and a count of how often it was asked. */
 function setup(): {
-  keys: ApiKeys;
+  keys: Credentials;
   known: Set<string>;
+  /** What is stored of every key. */
+  stored: { -readonly [Name in keyof Credential]: Credential[Name] };
   asked: () => number;
   runtime: ReturnType<typeof fakeRuntime>;
 } {
   const known = new Set([KEY]);
+  const stored = { ...CREDENTIAL };
   const runtime = fakeRuntime();
   let count = 0;
   const store = {
-    async findApiKey(keyHash: string) {
+    async find(keyHash: string) {
       count++;
-      await Promise.resolve();
       const found = [...known].some((key) => hash("sha256", key, "hex") === keyHash);
-      return found ? { id: "key_1", environmentId: "env_1", hash: keyHash, createdAt: 0 } : null;
+      await Promise.resolve();
+      return found ? { ...stored, hash: keyHash } : null;
     },
   };
-  return { keys: new ApiKeys(store, runtime.clock), known, asked: () => count, runtime };
+  return { keys: new Credentials(store, runtime.clock), known, stored, asked: () => count, runtime };
 }
 
 describe("an API key", () => {
@@ -49,7 +67,7 @@ describe("an API key", () => {
     const { keys, known, runtime } = setup();
     await keys.callerOf(`Bearer ${KEY}`);
     known.delete(KEY);
-    await runtime.advance(API_KEY_CACHE_MS);
+    await runtime.advance(CREDENTIAL_CACHE_MS);
     await expect(keys.callerOf(`Bearer ${KEY}`)).rejects.toMatchObject({
       code: "authentication_failed",
     });
@@ -85,7 +103,7 @@ describe("an API key", () => {
   it("is forgotten when too many others came after it", async () => {
     const { keys, known, asked } = setup();
     await keys.callerOf(`Bearer ${KEY}`);
-    for (let count = 0; count < API_KEYS_CACHED_MAX; count++) {
+    for (let count = 0; count < CREDENTIALS_CACHED_MAX; count++) {
       const key = `phk_live_${String(count).padStart(20, "0")}`;
       known.clear();
       known.add(key);
@@ -95,5 +113,52 @@ describe("an API key", () => {
     known.add(KEY);
     await keys.callerOf(`Bearer ${KEY}`);
     expect(asked()).toBe(before + 1);
+  });
+
+  it("stops at its end, also while it is kept", async () => {
+    const { keys, stored, runtime } = setup();
+    stored.expiresAt = runtime.clock.now() + 1_000;
+    await keys.callerOf(`Bearer ${KEY}`);
+    await runtime.advance(999);
+    expect(keys.callerOf(`Bearer ${KEY}`)).toMatchObject({ id: "key_1" });
+    await runtime.advance(1);
+    await expect(keys.callerOf(`Bearer ${KEY}`)).rejects.toMatchObject({ code: "authentication_failed" });
+  });
+
+  it("that is ended here stops at once, also when it was just being looked up", async () => {
+    const { keys, known } = setup();
+    const asking = keys.callerOf(`Bearer ${KEY}`);
+    known.clear();
+    keys.forgetAll();
+    await asking;
+    await expect(keys.callerOf(`Bearer ${KEY}`)).rejects.toMatchObject({ code: "authentication_failed" });
+  });
+
+  it("with scopes may do those and nothing that is not known", async () => {
+    const { keys, stored } = setup();
+    stored.scopes = ["read:message", "write:everything"];
+    const caller = await keys.callerOf(`Bearer ${KEY}`);
+    expect([...caller.permissions]).toEqual(["read:message"]);
+  });
+
+  it("that is a one-time token is no credential", async () => {
+    const { keys, stored } = setup();
+    stored.kind = "one_time";
+    await expect(keys.callerOf(`Bearer ${KEY}`)).rejects.toMatchObject({ code: "authentication_failed" });
+  });
+
+  it("that is guessed is looked up so many at a time, and the known ones get through", async () => {
+    const { keys, runtime } = setup();
+    await keys.callerOf(`Bearer ${KEY}`);
+    await runtime.advance(CREDENTIAL_CACHE_MS);
+    const guesses = Array.from({ length: CREDENTIAL_LOOKUPS_MAX }, async (_, guess) =>
+      keys.callerOf(`Bearer phk_live_${String(guess).padStart(20, "0")}`),
+    );
+    const more = `Bearer phk_live_${"9".repeat(20)}`;
+    expect(() => keys.callerOf(more)).toThrow(expect.objectContaining({ code: "too_many_requests" }));
+    expect(await keys.callerOf(`Bearer ${KEY}`)).toMatchObject({ id: "key_1" });
+    const ended = await Promise.allSettled(guesses);
+    expect(ended.every(({ status }) => status === "rejected")).toBe(true);
+    await expect(keys.callerOf(more)).rejects.toMatchObject({ code: "authentication_failed" });
   });
 });

@@ -1,11 +1,11 @@
 import { hash } from "node:crypto";
-import { type ApiKey, environmentOfKey } from "@posthaste/core/domain/environment";
+import { type Credential, environmentOfToken } from "@posthaste/core/domain/credential";
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import type { Clock } from "@posthaste/core/runtime/runtime";
-import type { EnvironmentStore } from "@posthaste/core/storage/port";
+import type { CredentialStore } from "@posthaste/core/storage/port";
 import type { Caller } from "./caller.ts";
-import { API_KEY_CACHE_MS, API_KEYS_CACHED_MAX } from "./http-limits.ts";
-import { ALL_PERMISSIONS } from "./permission.ts";
+import { CREDENTIAL_CACHE_MS, CREDENTIAL_LOOKUPS_MAX, CREDENTIALS_CACHED_MAX } from "./http-limits.ts";
+import { permissionsFor } from "./permission.ts";
 
 interface Known {
   readonly caller: Caller;
@@ -14,17 +14,19 @@ interface Known {
 }
 
 /**
- * Who calls with an API key. Keys are found by their SHA-256, so no comparison of secrets
+ * Who calls, by API key or token. They are found by their SHA-256, so no comparison of secrets
  * happens here and nothing can be learned from its timing; the memory holds hashes only.
  */
-export class ApiKeys {
-  readonly #store: Pick<EnvironmentStore, "findApiKey">;
+export class Credentials {
+  readonly #store: Pick<CredentialStore, "find">;
   readonly #clock: Clock;
   readonly #known = new Map<string, Known>();
   /** Look-ups under way, so that a burst with one key asks once. */
   readonly #asking = new Map<string, Promise<Caller>>();
+  /** How often something was ended here. */
+  #endings = 0;
 
-  constructor(store: Pick<EnvironmentStore, "findApiKey">, clock: Clock) {
+  constructor(store: Pick<CredentialStore, "find">, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
   }
@@ -33,11 +35,14 @@ export class ApiKeys {
   callerOf(authorization: string | undefined): Caller | Promise<Caller> {
     const key = bearer(authorization);
     if (key === null) throw new PosthasteError("authentication_failed");
-    const keyHash = hashApiKey(key);
+    const keyHash = hashToken(key);
     const known = this.#known.get(keyHash);
     if (known !== undefined && known.until > this.#clock.monotonic()) return known.caller;
     // What does not look like a key is not worth a question.
-    if (environmentOfKey(key) === null) throw new PosthasteError("authentication_failed");
+    if (environmentOfToken(key) === null) throw new PosthasteError("authentication_failed");
+    if (known === undefined && this.#asking.size >= CREDENTIAL_LOOKUPS_MAX) {
+      throw new PosthasteError("too_many_requests", undefined, { retryAfterS: 1 });
+    }
     return this.#askOnce(keyHash);
   }
 
@@ -49,28 +54,48 @@ export class ApiKeys {
     return asking;
   }
 
+  /** What was ended here is asked for anew at once; other nodes notice within CREDENTIAL_CACHE_MS. */
+  forgetAll(): void {
+    this.#known.clear();
+    this.#endings++;
+  }
+
   async #ask(keyHash: string): Promise<Caller> {
     const asked = this.#clock.monotonic();
-    const found = await this.#store.findApiKey(keyHash);
+    const endings = this.#endings;
+    const found = await this.#store.find(keyHash);
     this.#known.delete(keyHash);
-    if (found === null) throw new PosthasteError("authentication_failed");
-    if (this.#known.size >= API_KEYS_CACHED_MAX) {
+    const caller = found && callerOf(found);
+    const leftMs = (found?.expiresAt ?? Number.POSITIVE_INFINITY) - this.#clock.now();
+    if (caller === null || leftMs <= 0) throw new PosthasteError("authentication_failed");
+    if (this.#known.size >= CREDENTIALS_CACHED_MAX) {
       const [oldest] = this.#known.keys();
       if (oldest !== undefined) this.#known.delete(oldest);
     }
-    const caller = callerOf(found);
-    // From the question on: what was taken away right after it was read may not live longer than what was just asked.
-    this.#known.set(keyHash, { caller, until: asked + API_KEY_CACHE_MS });
+    // What was ended while the answer travelled may be this one.
+    if (endings !== this.#endings) return caller;
+    // From the question on, so that what is taken away while the answer travels is not kept for longer.
+    this.#known.set(keyHash, { caller, until: asked + Math.min(CREDENTIAL_CACHE_MS, leftMs) });
     return caller;
   }
 }
 
-function callerOf({ id, environmentId }: ApiKey): Caller {
-  return { id, environmentId, appId: null, permissions: ALL_PERMISSIONS };
+function callerOf(credential: Credential): Caller | null {
+  const permissions = permissionsFor(credential);
+  if (permissions === null) return null;
+  const { id, environmentId, appId, sessionId, kind, featureFlags } = credential;
+  return {
+    id,
+    environmentId,
+    permissions,
+    appId,
+    sessionId,
+    featureFlags: kind === "portal" ? featureFlags : null,
+  };
 }
 
-/** SHA-256, hex: what is stored of a key, and what a request's key is looked up by. */
-export function hashApiKey(key: string): string {
+/** SHA-256, hex: what is stored of a key or token, and what a request's is looked up by. */
+export function hashToken(key: string): string {
   return hash("sha256", key, "hex");
 }
 

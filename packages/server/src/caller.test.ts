@@ -7,6 +7,8 @@ const caller = (fields: Partial<Caller>): Caller => ({
   id: "key_1",
   permissions: ALL_PERMISSIONS,
   appId: null,
+  featureFlags: null,
+  sessionId: null,
   ...fields,
 });
 

@@ -3,7 +3,7 @@
  * (`--data` = POSTHASTE_DATA); a flag wins. A wrong value is an error before anything opens.
  */
 import { parseArgs } from "node:util";
-import { API_KEY_FORM, environmentOfKey } from "@posthaste/core/domain/environment";
+import { API_KEY_FORM, environmentOfKey } from "@posthaste/core/domain/credential";
 import {
   RETENTION_DAYS_DEFAULT,
   RETENTION_DAYS_MAX,
@@ -28,6 +28,8 @@ export interface Config {
   readonly role: NodeRole;
   /** Development: http, this machine and private networks are allowed as destinations. */
   readonly dev: boolean;
+  /** Where browsers reach this server, for links to the portal; null = the address it listens on. */
+  readonly publicUrl: string | null;
   /** A live (or sandbox) key that is to exist after the start. */
   readonly apiKey: string | null;
   /** Waits between attempts, milliseconds. */
@@ -95,6 +97,12 @@ export const FLAGS = {
     value: "KEY",
     default: "made at the first start",
     help: `a key that is to exist: ${API_KEY_FORM}`,
+  },
+  "public-url": {
+    type: "string",
+    value: "URL",
+    default: "the address it listens on",
+    help: "where browsers reach this server, for links to the portal: https://hooks.example.com",
   },
   "retry-schedule": {
     type: "string",
@@ -164,6 +172,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
     database,
     role: parseRole(text("role") ?? FLAGS.role.default, database),
     dev,
+    publicUrl: parsePublicUrl(text("public-url")),
     apiKey: parseApiKey(text("api-key")),
     retryScheduleMs: parseSchedule(text("retry-schedule")),
     egress: policy.rules,
@@ -246,6 +255,16 @@ function parseApiKey(text: string | null): string | null {
     );
   }
   return text;
+}
+
+function parsePublicUrl(text: string | null): string | null {
+  if (text === null) return null;
+  const url = URL.parse(text);
+  const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.search === "";
+  if (!isPlain || url.hash !== "") {
+    throw new ConfigError(`--public-url is "${text}": write an address such as https://hooks.example.com.`);
+  }
+  return url.href.replace(/\/+$/, "");
 }
 
 /** What a flag or else its variable says of the data folder; the default where both are silent. */

@@ -6,7 +6,7 @@ import { systemRuntime } from "@posthaste/core/runtime/system-runtime";
 import { openSqliteStore } from "@posthaste/core/storage/sqlite/open";
 import type { Store } from "@posthaste/core/storage/port";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { hashApiKey } from "./auth.ts";
+import { hashToken } from "./auth.ts";
 import { ConfigError } from "./config.ts";
 import { prepareEnvironments } from "./first-start.ts";
 
@@ -52,7 +52,7 @@ test("keys have the documented form, differ, and only their hash is stored", asy
   expect(live?.key).toMatch(/^phk_live_[0-9A-Za-z]{20,}$/);
   expect(sandbox?.key).toMatch(/^phk_sandbox_[0-9A-Za-z]{20,}$/);
   expect(live?.key.slice(9)).not.toBe(sandbox?.key.slice(12));
-  const stored = await store.environments.findApiKey(hashApiKey(live?.key ?? ""));
+  const stored = await store.credentials.find(hashToken(live?.key ?? ""));
   expect(stored).not.toBeNull();
   expect(JSON.stringify(stored)).not.toContain(live?.key);
 });
@@ -72,10 +72,24 @@ test("a key given by the operator is added to its environment, also later, and n
   expect(await prepare(second)).toEqual([]);
   const [live] = await store.environments.list();
   for (const one of [key, second]) {
-    expect(await store.environments.findApiKey(hashApiKey(one))).toMatchObject({ environmentId: live?.id });
+    expect(await store.credentials.find(hashToken(one))).toMatchObject({ environmentId: live?.id });
   }
 });
 
 test("a key of an environment that does not exist is refused", async () => {
   await expect(prepare(`phk_staging_${"k".repeat(32)}`)).rejects.toThrow(ConfigError);
+});
+
+test("of several first starts at once one makes the keys", async () => {
+  const starts = await Promise.all(Array.from({ length: 4 }, () => prepare()));
+  expect(
+    starts
+      .flat()
+      .map(({ environment }) => environment)
+      .toSorted(),
+  ).toEqual(["live", "sandbox"]);
+  for (const { id: environmentId } of await store.environments.list()) {
+    const page = { limit: 10, after: null, order: "ascending" as const };
+    expect(await store.credentials.listApiKeys({ environmentId, page })).toHaveLength(1);
+  }
 });

@@ -15,9 +15,23 @@ export const HEADERS_MAX_BYTES = 16_384;
 /** Longer than the longest id, uid or event type name. */
 export const PATH_PARAMETER_MAX_CHARS = 300;
 
-/** API keys kept in memory, and how long: a key that was taken away stops working within this time. */
-export const API_KEYS_CACHED_MAX = 10_000;
-export const API_KEY_CACHE_MS = 5 * SECOND_MS;
+/** API keys and tokens kept in memory, and how long: one that was taken away stops working within this time. */
+export const CREDENTIALS_CACHED_MAX = 10_000;
+export const CREDENTIAL_CACHE_MS = 5 * SECOND_MS;
+/** Look-ups of unknown keys and tokens at a time: whoever guesses does not keep the database from the others. */
+export const CREDENTIAL_LOOKUPS_MAX = 256;
+/** 32 characters of 62: 190 bits. */
+export const TOKEN_RANDOM_CHARS = 32;
+/** How long a link into the portal can be opened: it is turned into a session once. */
+export const ONE_TIME_TOKEN_MS = MINUTE_MS;
+/** Life of a portal token in seconds, as Svix's contract has it. */
+export const PORTAL_EXPIRY_DEFAULT_S = 604_800;
+export const PORTAL_EXPIRY_MIN_S = 3_600;
+export const PORTAL_EXPIRY_MAX_S = 604_800;
+/** The longest a revocation can be put off, seconds. */
+export const EXPIRY_DELAY_MAX_S = 259_200;
+/** The longest life of a token that sends messages, and of an API key made with an end, seconds: ten years. */
+export const TOKEN_EXPIRY_MAX_S = 315_360_000;
 
 /** Control-plane requests with an Idempotency-Key that are being worked on. */
 export const IDEMPOTENT_IN_FLIGHT_MAX = 10_000;

@@ -72,7 +72,9 @@ async function serve(
     role: config.role,
   });
   metrics.watch({ engine, store });
+  let listening = "";
   const app = buildApp({
+    publicUrl: () => config.publicUrl ?? listening,
     engine,
     store,
     runtime,
@@ -87,6 +89,7 @@ async function serve(
   });
   // Listening first: a port that is taken must not find deliveries already on their way.
   const url = await app.listen({ host: config.host, port: config.port });
+  listening = url;
   await engine.start();
   let stopping: Promise<void> | null = null;
   return {

@@ -13,11 +13,14 @@ function failing(store: Store, error: Error): Store {
   const fail = <Noun extends object>(noun: Noun): Noun =>
     new Proxy(noun, {
       get: (target, name) =>
-        name === "findApiKey" ? Reflect.get(target, name) : () => Promise.reject(error),
+        name === "find" && noun === store.credentials
+          ? Reflect.get(target, name)
+          : () => Promise.reject(error),
     });
   return {
     deliveries: fail(store.deliveries),
     environments: fail(store.environments),
+    credentials: fail(store.credentials),
     applications: fail(store.applications),
     endpoints: fail(store.endpoints),
     eventTypes: fail(store.eventTypes),
@@ -43,6 +46,10 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.patch-headers": { headers: {} },
   "v1.event-type.create": { name: "a.b", description: "c" },
   "v1.event-type.upsert": { description: "c" },
+  "v1.authentication.create-message-token": { name: "Shop" },
+  "v1.management.authentication.create-api-token": { name: "Shop" },
+  "v1.management.authentication.update-api-token": { name: "Shop" },
+  "v1.management.authentication.patch-api-token": { name: "Shop" },
   "v1.message.create": { eventType: "order.completed", payload: {} },
   "v1.message.create-batch": { messages: [{ eventType: "order.completed", payload: {} }] },
   "v1.destination.create": { type: "pollingEndpoint" },
@@ -50,7 +57,10 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.message.pollerv2.consumer-commit": { offset: 0 },
 };
 
-test.each(routes.filter(({ scope }) => scope !== "public").map((route) => [route.operationId, route]))(
+// What concerns the credential alone may need no store, or no more than the look-up of it.
+const asking = routes.filter(({ scope }) => scope !== "public" && scope !== "caller");
+
+test.each(asking.map((route) => [route.operationId, route]))(
   "%s answers 503 with Retry-After while the database is away",
   async (operationId, route) => {
     const error = new StoreUnavailable("the database is away");
@@ -74,6 +84,8 @@ test.each(routes.filter(({ scope }) => scope !== "public").map((route) => [route
       .replace(":consumer_id", "c")
       .replace(":msg_id", `msg_${"0".repeat(27)}`)
       .replace(":attempt_id", `atmpt_${"0".repeat(27)}`)
+      .replace(":env_id", server.live.environmentId)
+      .replace(":key_id", `key_${"0".repeat(27)}`)
       .replace(":event_type_name", "order.completed");
     const body = BODIES[operationId] ?? (route.body === null ? undefined : {});
     const answer = await away.call(route.method, path, { body });
@@ -86,9 +98,9 @@ test("an API key that cannot be looked up is 503, not 401", async () => {
   const away = await server.another({
     store: {
       ...failing(server.store, new StoreUnavailable("away")),
-      environments: {
-        ...server.store.environments,
-        findApiKey: () => Promise.reject(new StoreUnavailable("away")),
+      credentials: {
+        ...server.store.credentials,
+        find: () => Promise.reject(new StoreUnavailable("away")),
       },
     },
   });

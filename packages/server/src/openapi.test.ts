@@ -98,6 +98,7 @@ describe("beside Svix's contract", () => {
     // Not kept here: the deprecated single flag, and the time of a scheduled message.
     const left = new Set([
       "EventTypeOut.featureFlag",
+      "WhoamiOut.streamAppId",
       "MessageOut.deliverAt",
       "PollingEndpointMessageOut.headers",
       "PollingEndpointMessageOut.deliverAt",

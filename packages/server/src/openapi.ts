@@ -127,7 +127,8 @@ function answersOf(route: Route, schemas: NamedSchemas): Record<string, unknown>
     answers[status] =
       schema === null ? { description: "Done.", type: "null" } : answer("Done.", schemas.referring(schema));
   }
-  if (route.scope === "public") return answers;
+  // Anyone may ask for these and says nothing: there is nothing to refuse.
+  if (route.scope === "public" && route.body === null) return answers;
   // A DELETE may come with a body as well; it is looked at, and then not read.
   const writes = route.method !== "GET";
   for (const [status, description] of Object.entries(REFUSALS)) {

@@ -3,15 +3,18 @@
  * An environment's keys have all of them unless they were made with fewer; a portal token has those of its capabilities,
  * inside its own application.
  */
+import type { Credential } from "@posthaste/core/domain/credential";
 
 /** What a portal token may do, in the words of Svix's contract. */
-type Capability =
-  | "ViewBase"
-  | "ViewEndpointSecret"
-  | "ManageEndpointSecret"
-  | "ManageTransformations"
-  | "CreateAttempts"
-  | "ManageEndpoint";
+export const CAPABILITIES = [
+  "ViewBase",
+  "ViewEndpointSecret",
+  "ManageEndpointSecret",
+  "ManageTransformations",
+  "CreateAttempts",
+  "ManageEndpoint",
+] as const;
+export type Capability = (typeof CAPABILITIES)[number];
 
 /** Every permission, and the capability that gives it to a portal token; null: no portal token has it. */
 const GRANTED_BY = {
@@ -26,8 +29,9 @@ const GRANTED_BY = {
   "read:event-type": "ViewBase",
   "write:event-type": null,
   "read:message": "ViewBase",
-  /** Sending, and taking contents away. */
   "write:message": null,
+  /** Taking contents away. */
+  "delete:message": null,
   "read:attempt": "ViewBase",
   /** Resend, recover, replay, examples: what makes an endpoint be called again. */
   "write:attempt": "CreateAttempts",
@@ -56,3 +60,33 @@ export const ALL_PERMISSIONS: ReadonlySet<Permission> = new Set(PERMISSIONS);
 
 /** Operations on the environment that a portal token may use all the same: it is shown what its feature flags allow. */
 export const BEYOND_APPLICATION: ReadonlySet<Permission> = new Set(["read:event-type"]);
+
+const CAPABILITIES_OF: ReadonlyMap<string, Capability | null> = new Map(Object.entries(GRANTED_BY));
+
+/** What a portal token with these capabilities may do. */
+export function permissionsOf(capabilities: readonly string[]): ReadonlySet<Permission> {
+  return new Set(
+    PERMISSIONS.filter((permission) => capabilities.includes(CAPABILITIES_OF.get(permission) ?? "")),
+  );
+}
+
+/** What a credential may do; null when it is none that a request can be sent with. */
+export function permissionsFor({
+  kind,
+  scopes,
+}: Pick<Credential, "kind" | "scopes">): ReadonlySet<Permission> | null {
+  switch (kind) {
+    case "api_key":
+      return scopes === null ? ALL_PERMISSIONS : new Set(PERMISSIONS.filter((each) => scopes.includes(each)));
+    case "portal":
+      return permissionsOf(scopes ?? CAPABILITIES);
+    case "message":
+      return SENDING;
+    case "one_time":
+      return null;
+    default:
+      return kind satisfies never;
+  }
+}
+
+const SENDING: ReadonlySet<Permission> = new Set(["write:message"]);

@@ -67,8 +67,13 @@ export function tooLarge(maxBytes: number): PosthasteError {
   const detail =
     maxBytes === REQUEST_BODY_MAX_BYTES
       ? ERRORS.payload_too_large.detail
-      : `The body is larger than ${maxBytes / BYTES_PER_MIB} MiB. Send it in several requests.`;
+      : `The body is larger than ${sizeText(maxBytes)}. Send less at a time.`;
   return new PosthasteError("payload_too_large", detail);
 }
 
+function sizeText(bytes: number): string {
+  return bytes < BYTES_PER_MIB ? `${bytes / BYTES_PER_KIB} KiB` : `${bytes / BYTES_PER_MIB} MiB`;
+}
+
+const BYTES_PER_KIB = 1_024;
 const BYTES_PER_MIB = 1_048_576;

@@ -6,6 +6,7 @@ import type { NodeRole, Store } from "@posthaste/core/storage/port";
 import { Type, type Static, type TObject, type TSchema } from "typebox";
 import type { Answer } from "./answer.ts";
 import type { Caller, Need } from "./caller.ts";
+import type { Credentials } from "./auth.ts";
 import { keyedRequest, type AnswerMemory, type KeyedRequest, type Remember } from "./idempotency.ts";
 import { readJsonBody, type JsonBody } from "./json-body.ts";
 import { queryReader } from "./query.ts";
@@ -33,12 +34,15 @@ export interface Ground {
   readonly rules: Rules;
   /** The page of numbers for Prometheus; prom-client's Registry fits. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
+  /** Where browsers reach this server, without a slash at the end: for links to the portal. */
+  readonly publicUrl: () => string;
   /** A worker answers public operations only; default all. */
   readonly role?: NodeRole;
 }
 
 /** Made once for one application, beside what was handed in. */
 export interface Services extends Ground {
+  readonly credentials: Credentials;
   readonly answers: AnswerMemory;
   readonly writes: WriteOrder;
   /** The API's own description, as OpenAPI text. */
@@ -126,8 +130,11 @@ interface EnvironmentRoute<
   readonly verbatim?: string;
   /** The handler reads that text only: in `body` the member may stand as `{}`. */
   readonly verbatimOnly?: boolean;
-  /** The engine keeps the keys of messages, in the transaction that stores them. */
-  readonly idempotency?: "engine";
+  /**
+   * `engine`: it keeps the keys of messages, in the transaction that stores them. `none`: an Idempotency-Key has no
+   * effect, because the answer is a secret that is not stored, or another for each credential.
+   */
+  readonly idempotency?: "engine" | "none";
   readonly handle: (
     call: Call<Static<Params>, Static<Query>, Static<Body>>,
     services: Services,
@@ -175,7 +182,7 @@ export function environmentRoute<
             ? emptyBody
             : readJsonBody(bytes ?? NO_BYTES, reading);
       const keyed =
-        method === "POST"
+        method === "POST" && idempotency !== "none"
           ? keyedRequest({
               environmentId,
               method,
@@ -217,21 +224,30 @@ function checked<Schema extends TSchema>(
   return checker === undefined ? ({} as Static<Schema>) : checker.check(value, loc);
 }
 
-interface PublicRoute extends Described {
+interface PublicRoute<Body extends TSchema> extends Described {
   readonly scope: "public";
   readonly head?: boolean;
-  readonly handle: (services: Services) => Promise<Answer>;
+  readonly body?: Body;
+  readonly handle: (services: Services, body: Static<Body>) => Promise<Answer>;
 }
 
-/** An operation anyone may call: it is given nothing of the request. */
-export function publicRoute(definition: PublicRoute): Route {
+const PUBLIC_READING = { member: NO_MEMBER, verbatimOnly: false, depthMax: JSON_DEPTH_MAX };
+/** What anyone may send is small. */
+const PUBLIC_BODY_MAX_BYTES = 4_096;
+
+/** An operation anyone may call: it is given nothing of the request but its body, where it takes one. */
+export function publicRoute<Body extends TSchema = typeof NOTHING>(definition: PublicRoute<Body>): Route {
+  const body = definition.body && compile(definition.body);
   return {
     ...definition,
     params: null,
     query: null,
-    body: null,
-    bodyMaxBytes: REQUEST_BODY_MAX_BYTES,
+    body: definition.body ?? null,
+    bodyMaxBytes: PUBLIC_BODY_MAX_BYTES,
     head: definition.head ?? false,
-    run: (_incoming, services) => definition.handle(services),
+    run({ bytes }, services) {
+      const json = body === undefined ? NO_BODY : readJsonBody(bytes ?? NO_BYTES, PUBLIC_READING);
+      return definition.handle(services, checked(body, json.value, BODY_LOC));
+    },
   };
 }

@@ -33,6 +33,10 @@ export const SECRET_GRACE_MAX_S = 7 * 24 * 3_600;
 export const OLD_SECRETS_MAX = 10;
 export const SECRET_BYTES = 32;
 
+/** Expired API keys and tokens stay in lists so long; then a new one removes some of them. */
+export const CREDENTIALS_KEPT_MS = 30 * DAY_MS;
+export const CREDENTIALS_FORGOTTEN_AT_ONCE = 1_000;
+
 // ---- one attempt
 export const ATTEMPT_TIMEOUT_MS = 30 * SECOND_MS;
 export const ATTEMPT_TIMEOUT_MIN_MS = SECOND_MS;

@@ -12,22 +12,27 @@ import type { Application } from "../domain/application.ts";
 import type { Attempt } from "../domain/attempt.ts";
 import type { DeliveryKey, DueDelivery } from "../domain/delivery.ts";
 import type { DisabledReason, Endpoint } from "../domain/endpoint.ts";
-import type { ApiKey, Environment } from "../domain/environment.ts";
+import type { Environment } from "../domain/environment.ts";
 import type { EventType } from "../domain/event-type.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
 import type { PollingStore } from "./port-polling.ts";
 import type { IdempotencyClaim, Idempotent, IdempotentAnswer, InsertResult } from "./port-writes.ts";
+import type { CredentialStore } from "./port-credentials.ts";
+import type { Page } from "./port-page.ts";
 import type { ContentStore } from "./port-contents.ts";
 import type { OverviewStore } from "./port-overview.ts";
 
 export type { ConsumerKey } from "./port-polling.ts";
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
+export type { CredentialStore } from "./port-credentials.ts";
+export type { Page } from "./port-page.ts";
 
 export interface Store {
   readonly deliveries: DeliveryStore;
   readonly environments: EnvironmentStore;
+  readonly credentials: CredentialStore;
   readonly applications: ApplicationStore;
   readonly endpoints: EndpointStore;
   readonly eventTypes: EventTypeStore;
@@ -233,21 +238,10 @@ export interface BasedOn {
   readonly basedOn?: Pick<Endpoint, "updatedAt" | "disabled"> | undefined;
 }
 
-export interface Page {
-  readonly limit: number;
-  /** Only what lies beyond this id (or name) in the order asked for; null = from the start. */
-  readonly after: string | null;
-  readonly order: "ascending" | "descending";
-}
-
 export interface EnvironmentStore {
   /** Inserts it with its event types unless one of that name exists; returns the stored one. */
   ensure(environment: Environment, eventTypes: readonly EventType[]): Promise<Environment>;
   list(): Promise<Environment[]>;
-  insertApiKey(key: ApiKey): Promise<void>;
-  findApiKey(hash: string): Promise<ApiKey | null>;
-  /** Whether the environment has any key. */
-  hasApiKey(environmentId: string): Promise<boolean>;
   /** The remembered answer of a control-plane POST, unless older than the idempotency window. */
   findAnswer(query: { environmentId: string; scope: string; now: number }): Promise<IdempotentAnswer | null>;
 }

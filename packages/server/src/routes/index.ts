@@ -1,5 +1,11 @@
 /** Every operation of the API. What is not listed here is not served. */
 import type { Route } from "../route.ts";
+import { createApiToken } from "./api-token/create.ts";
+import { expireApiToken } from "./api-token/expire.ts";
+import { getApiToken } from "./api-token/get.ts";
+import { listApiTokens } from "./api-token/list.ts";
+import { patchApiToken } from "./api-token/patch.ts";
+import { updateApiToken } from "./api-token/update.ts";
 import { createApplication } from "./application/create.ts";
 import { deleteApplication } from "./application/delete.ts";
 import { getApplication } from "./application/get.ts";
@@ -19,6 +25,12 @@ import { createDestination } from "./destination/create.ts";
 import { deleteDestination } from "./destination/delete.ts";
 import { getDestination } from "./destination/get.ts";
 import { listDestinations } from "./destination/list.ts";
+import { expireTokens } from "./authentication/expire-all.ts";
+import { logout } from "./authentication/logout.ts";
+import { createMessageToken } from "./authentication/message-token.ts";
+import { exchangeOneTimeToken } from "./authentication/one-time-token.ts";
+import { createPortalAccess } from "./authentication/portal-access.ts";
+import { whoami } from "./authentication/whoami.ts";
 import { createEndpoint } from "./endpoint/create.ts";
 import { deleteEndpoint } from "./endpoint/delete.ts";
 import { getEndpoint } from "./endpoint/get.ts";
@@ -104,6 +116,18 @@ export const routes: readonly Route[] = [
   consumerSeek,
   pollV2,
   commitV2,
+  createPortalAccess,
+  exchangeOneTimeToken,
+  createMessageToken,
+  expireTokens,
+  logout,
+  whoami,
+  listApiTokens,
+  createApiToken,
+  getApiToken,
+  updateApiToken,
+  patchApiToken,
+  expireApiToken,
   getHealth,
   ping,
   getMetrics,

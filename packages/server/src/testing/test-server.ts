@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +13,7 @@ import type { Store } from "@posthaste/core/storage/port";
 import { createSigner } from "@posthaste/receiver/node";
 import type { FastifyInstance } from "fastify";
 import { buildApp } from "../app.ts";
+import { credentialOf } from "../issue.ts";
 import type { Ground } from "../route.ts";
 import { routes } from "../routes/index.ts";
 import { compile } from "../validation.ts";
@@ -57,6 +57,11 @@ export interface Body {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly response: string;
+  readonly token: string;
+  readonly censoredToken: string;
+  readonly scopes: readonly string[] | null;
+  readonly capabilities: readonly string[];
+  readonly expiresAt: string | null;
 }
 
 export interface Reply {
@@ -146,6 +151,7 @@ export async function startTestServer(): Promise<TestServer> {
     engine,
     store,
     runtime,
+    publicUrl: () => "https://hooks.example.com",
     metrics: { contentType: "text/plain; version=0.0.4", metrics: async () => "posthaste_up 1\n" },
     rules: {
       checkUrl: (url) => checkUrl(url, policy.rules),
@@ -276,12 +282,7 @@ async function addEnvironment(
     })),
   );
   const key = `phk_${name}_0123456789abcdefghijABCDEFGHIJ`;
-  const keyHash = hash("sha256", key, "hex");
-  await store.environments.insertApiKey({
-    id: runtime.ids.next("key_"),
-    environmentId,
-    hash: keyHash,
-    createdAt,
-  });
+  const credential = credentialOf(key, { kind: "api_key", environmentId }, runtime);
+  await store.credentials.insert(credential, { forget: 0 });
   return { environmentId, key };
 }

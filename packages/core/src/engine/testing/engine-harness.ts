@@ -197,6 +197,7 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
   return {
     deliveries,
     environments: store.environments,
+    credentials: store.credentials,
     applications: store.applications,
     endpoints: store.endpoints,
     eventTypes: store.eventTypes,

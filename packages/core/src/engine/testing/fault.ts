@@ -51,6 +51,7 @@ export class ProcessFault {
     return {
       deliveries: this.#wrap(store.deliveries),
       environments: this.#wrap(store.environments),
+      credentials: this.#wrap(store.credentials),
       applications: this.#wrap(store.applications),
       endpoints: this.#wrap(store.endpoints),
       eventTypes: this.#wrap(store.eventTypes),

@@ -119,6 +119,7 @@ export function shareStore(store: Store): SharedStore {
     cluster,
     deliveries,
     environments: store.environments,
+    credentials: store.credentials,
     eventTypes: store.eventTypes,
     history: store.history,
     polling: store.polling,

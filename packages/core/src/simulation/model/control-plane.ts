@@ -20,10 +20,6 @@ export function modelEnvironments(state: ModelState): Sync<EnvironmentStore> {
       return environment;
     },
     list: () => [...state.environments.values()].toSorted(byId),
-    insertApiKey: (key) => void state.apiKeys.set(key.hash, key),
-    findApiKey: (hash) => state.apiKeys.get(hash) ?? null,
-    hasApiKey: (environmentId) =>
-      [...state.apiKeys.values()].some((key) => key.environmentId === environmentId),
     findAnswer: ({ scope, now }) => state.findKey(scope, now)?.answer ?? null,
   };
 }

@@ -1,6 +1,7 @@
 import type { Store } from "../../storage/port.ts";
 import { modelCluster } from "./cluster.ts";
 import { modelApplications, modelEndpoints, modelEnvironments, modelEventTypes } from "./control-plane.ts";
+import { modelCredentials } from "./credentials.ts";
 import { modelContents } from "./contents.ts";
 import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
@@ -17,6 +18,7 @@ export function modelStore(state: ModelState): SyncStore {
   return {
     deliveries: modelDeliveries(state),
     environments: modelEnvironments(state),
+    credentials: modelCredentials(state),
     applications: modelApplications(state),
     endpoints: modelEndpoints(state),
     eventTypes: modelEventTypes(state),

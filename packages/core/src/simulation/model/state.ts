@@ -1,8 +1,9 @@
 import type { Application } from "../../domain/application.ts";
 import type { Attempt } from "../../domain/attempt.ts";
+import type { Credential } from "../../domain/credential.ts";
 import type { DueDelivery } from "../../domain/delivery.ts";
 import type { Endpoint } from "../../domain/endpoint.ts";
-import type { ApiKey, Environment } from "../../domain/environment.ts";
+import type { Environment } from "../../domain/environment.ts";
 import type { EventType } from "../../domain/event-type.ts";
 import { IDEMPOTENCY_TTL_MS } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
@@ -85,7 +86,8 @@ class PollingState {
  */
 export class ModelState {
   readonly environments = new Map<string, Environment>();
-  readonly apiKeys = new Map<string, ApiKey>();
+  /** By hash. */
+  readonly credentials = new Map<string, Credential>();
   /** By environment, then by name. */
   readonly eventTypes = new Map<string, Map<string, EventType>>();
   readonly applications = new Map<string, Kept<Application>>();

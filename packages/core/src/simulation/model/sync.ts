@@ -14,6 +14,7 @@ export type Deliveries = Omit<Store["deliveries"], "commitsInParallel">;
 export interface SyncStore {
   readonly deliveries: Sync<Deliveries>;
   readonly environments: Sync<Store["environments"]>;
+  readonly credentials: Sync<Store["credentials"]>;
   readonly applications: Sync<Store["applications"]>;
   readonly endpoints: Sync<Store["endpoints"]>;
   readonly eventTypes: Sync<Store["eventTypes"]>;
@@ -38,6 +39,7 @@ export function carried(store: SyncStore, carry: Carry): Store {
       ...noun("deliveries", store.deliveries, carry),
     },
     environments: noun("environments", store.environments, carry),
+    credentials: noun("credentials", store.credentials, carry),
     applications: noun("applications", store.applications, carry),
     endpoints: noun("endpoints", store.endpoints, carry),
     eventTypes: noun("eventTypes", store.eventTypes, carry),

@@ -3,6 +3,7 @@ import type { Store, StoreStats } from "../port.ts";
 import { checkSchema, checkServer } from "./boot-checks.ts";
 import { clusterStore } from "./cluster.ts";
 import { applicationStore } from "./control-plane/applications.ts";
+import { credentialStore } from "./control-plane/credentials.ts";
 import { endpointStore } from "./control-plane/endpoints.ts";
 import { environmentStore } from "./control-plane/environments.ts";
 import { eventTypeStore } from "./control-plane/event-types.ts";
@@ -46,6 +47,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 class PostgresStore implements Store {
   readonly deliveries;
   readonly environments;
+  readonly credentials;
   readonly applications;
   readonly endpoints;
   readonly eventTypes;
@@ -62,6 +64,7 @@ class PostgresStore implements Store {
     this.#partitions = new PartitionKeeper(database.dispatch, { onProblem });
     this.deliveries = deliveryStore(database, { partitions: this.#partitions, onProblem });
     this.environments = environmentStore(database);
+    this.credentials = credentialStore(database);
     this.applications = applicationStore(database);
     this.endpoints = endpointStore(database);
     this.eventTypes = eventTypeStore(database);

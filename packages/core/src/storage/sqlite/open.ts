@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Health } from "../../domain/health.ts";
 import type { Store, StoreStats } from "../port.ts";
 import { applicationStore, endpointStore, environmentStore, eventTypeStore } from "./client/control-plane.ts";
+import { credentialStore } from "./client/credentials.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
 import { contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
@@ -89,6 +90,7 @@ class FatalSwitch {
 class SqliteStore implements Store {
   readonly deliveries;
   readonly environments;
+  readonly credentials;
   readonly applications;
   readonly endpoints;
   readonly eventTypes;
@@ -110,6 +112,7 @@ class SqliteStore implements Store {
     this.#fatal = options.fatal;
     this.deliveries = deliveryStore(threads, options);
     this.environments = environmentStore(threads);
+    this.credentials = credentialStore(threads);
     this.applications = applicationStore(threads);
     this.endpoints = endpointStore(threads);
     this.eventTypes = eventTypeStore(threads);

@@ -22,17 +22,6 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     expect(await scene.store.eventTypes.list(page)).toEqual([eventType]);
   });
 
-  test("an API key is found by its hash alone", async () => {
-    const scene = await setup();
-    const { id: environmentId } = scene.environment;
-    expect(await scene.store.environments.hasApiKey(environmentId)).toBe(false);
-    const key = { id: scene.id("key_"), environmentId, hash: scene.id("hash"), createdAt: scene.now };
-    await scene.store.environments.insertApiKey(key);
-    expect(await scene.store.environments.hasApiKey(environmentId)).toBe(true);
-    expect(await scene.store.environments.findApiKey(key.hash)).toEqual(key);
-    expect(await scene.store.environments.findApiKey(`${key.hash}x`)).toBeNull();
-  });
-
   test("an answer is remembered with its write for 24 hours", async () => {
     const scene = await setup();
     const idempotency = scene.answer("create");

@@ -65,7 +65,7 @@ test.each([
 
 test.each([
   ['["secrets","x"]', 'there is no table "secrets"'],
-  ['["api_key","x"]', "api_key has 4 columns, not 1"],
+  ['["api_key","x"]', "api_key has 12 columns, not 1"],
   ['["api_key","x","y","z","late"]', "created_at of api_key is no integer"],
 ])("the row %s is refused with its place", async (line, message) => {
   const header = '{"posthaste":"export","version":1}';

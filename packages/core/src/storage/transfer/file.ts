@@ -103,7 +103,8 @@ function toRow([name, ...values]: unknown[], number: number): TransferRow {
   const table = TABLES.get(name);
   if (table === undefined)
     throw new TransferError(`Line ${number}: there is no table ${JSON.stringify(name)}.`);
-  if (values.length !== table.columns.length) {
+  const { columns, columnsAtLeast = columns.length } = table;
+  if (values.length > columns.length || values.length < columnsAtLeast) {
     throw new TransferError(
       `Line ${number}: ${table.name} has ${table.columns.length} columns, not ${values.length}.`,
     );
@@ -111,7 +112,7 @@ function toRow([name, ...values]: unknown[], number: number): TransferRow {
   return {
     table: table.name,
     values: table.columns.map(([column, kind], index) => {
-      const value = fromJson(kind, values[index]);
+      const value = fromJson(kind, values[index] ?? null);
       if (value === undefined)
         throw new TransferError(`Line ${number}: ${column} of ${table.name} is no ${kind}.`);
       return value;

@@ -14,6 +14,8 @@ export type ColumnKind = "text" | "integer" | "boolean" | "list" | "json" | "bod
 export interface TransferTable {
   readonly name: string;
   readonly columns: readonly (readonly [name: string, kind: ColumnKind])[];
+  /** How many of them a file of an older program has at least; those it lacks are null. All by default. */
+  readonly columnsAtLeast?: number;
 }
 
 export type TransferValue = string | number | boolean | null | readonly string[] | Uint8Array;
@@ -51,7 +53,16 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["id", "text"],
       ["environment_id", "text"],
       ["created_at", "integer"],
+      ["kind", "text"],
+      ["prefix", "text"],
+      ["name", "text"],
+      ["scopes", "json"],
+      ["app_id", "text"],
+      ["session_id", "text"],
+      ["feature_flags", "json"],
+      ["expires_at", "integer"],
     ],
+    columnsAtLeast: 4,
   },
   {
     name: "event_type",

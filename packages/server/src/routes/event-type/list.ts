@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { listAnswer } from "../../paging.ts";
 import { environmentRoute } from "../../route.ts";
 import { listOf, namePageFields, orderField } from "../fields.ts";
+import { readShown } from "./shown.ts";
 import { EventTypeOut, eventTypeText } from "./schemas.ts";
 
 export const listEventTypes = environmentRoute({
@@ -11,7 +12,9 @@ export const listEventTypes = environmentRoute({
   tag: "Event Type",
   scope: "read:event-type",
   summary: "List Event Types",
-  description: "The event types of the environment by name. `iterator` is a name here.",
+  description:
+    "The event types of the environment by name. `iterator` is a name here. A portal token sees those without feature " +
+    "flags and those of its own flags.",
   query: Type.Object({
     ...namePageFields,
     ...orderField,
@@ -19,13 +22,16 @@ export const listEventTypes = environmentRoute({
     with_content: Type.Optional(Type.Boolean({ default: false, description: "With their schemas." })),
   }),
   answers: { 200: listOf(EventTypeOut) },
-  handle({ environmentId, query }, { store }) {
+  handle({ environmentId, query, caller }, { store }) {
     const withSchemas = query.with_content ?? false;
     const includeArchived = query.include_archived ?? false;
     return listAnswer({
       query,
       defaultOrder: "ascending",
-      read: (page) => store.eventTypes.list({ environmentId, page, includeArchived }),
+      read: (page) =>
+        readShown(caller, page, (part) =>
+          store.eventTypes.list({ environmentId, page: part, includeArchived }),
+        ),
       idOf: ({ name }) => name,
       toText: (eventType) => eventTypeText(eventType, { withSchemas }),
     });

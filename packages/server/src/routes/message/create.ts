@@ -1,14 +1,8 @@
-import { invalidField, PosthasteError } from "@posthaste/core/domain/errors";
-import type { RoutedApplication } from "@posthaste/core/engine/engine";
-import { Type, type Static } from "typebox";
-import { environmentRoute, type Services } from "../../route.ts";
+import { PosthasteError } from "@posthaste/core/domain/errors";
+import { Type } from "typebox";
+import { environmentRoute } from "../../route.ts";
 import { AppPath } from "../fields.ts";
-import {
-  assertApplication,
-  insertApplication,
-  newApplication,
-  applicationUidTaken,
-} from "../application/write.ts";
+import { createInline } from "../application/inline.ts";
 import { eventIdTaken, newMessage } from "./new-message.ts";
 import { MessageIn, MessageOut, messageText, shownPayload, WithContent } from "./schemas.ts";
 
@@ -32,10 +26,10 @@ export const createMessage = environmentRoute({
   verbatimOnly: true,
   idempotency: "engine",
   answers: { 202: MessageOut },
-  async handle({ environmentId, params, query, body, verbatim, keyed }, services) {
+  async handle({ caller, environmentId, params, query, body, verbatim, keyed }, services) {
     const application =
       (await services.engine.findApplication({ environmentId, ref: params.app_id })) ??
-      (await inlineApplication(body.application, { environmentId, ref: params.app_id, services }));
+      (await createInline(body.application, { caller, ref: params.app_id, services }));
     const payloadText = verbatim ?? "{}";
     const message = newMessage(body, { payloadText, now: services.runtime.clock.now(), loc: BODY });
     const [outcome] = await services.engine.accept({
@@ -52,27 +46,3 @@ export const createMessage = environmentRoute({
     return { status: 202, text: messageText(outcome.message, payload) };
   },
 });
-
-/** Creates the application that came with the message, as the path names one that does not exist. */
-async function inlineApplication(
-  fields: Static<typeof MessageIn>["application"],
-  { environmentId, ref, services }: { environmentId: string; ref: string; services: Services },
-): Promise<RoutedApplication> {
-  const loc = ["body", "application"];
-  if (fields === undefined || fields === null) {
-    throw new PosthasteError("not_found", "No application has this id or uid.");
-  }
-  if (fields.uid !== ref) {
-    throw invalidField(
-      [...loc, "uid"],
-      "Must be the uid in the path, or the message would go to another application.",
-    );
-  }
-  assertApplication(fields, loc);
-  const application = newApplication(fields, { environmentId, runtime: services.runtime });
-  // A conflict means that another request was faster, which is as good.
-  await insertApplication(application, { services, idempotent: {} });
-  const routed = await services.engine.findApplication({ environmentId, ref });
-  if (routed === null) throw applicationUidTaken();
-  return routed;
-}

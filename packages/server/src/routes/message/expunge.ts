@@ -9,7 +9,7 @@ export const expungeMessage = environmentRoute({
   path: "/api/v1/app/:app_id/msg/:msg_id/content",
   operationId: "v1.message.expunge-content",
   tag: "Message",
-  scope: "write:message",
+  scope: "delete:message",
   summary: "Delete Message Payload",
   description:
     "Deletes the payload of a message for good; the message and its attempts stay. What was still to be sent of it " +

@@ -1,12 +1,8 @@
 import type { EnvironmentStore } from "../../port.ts";
 import type { Database } from "../database.ts";
 import {
-  API_KEY_COLUMNS,
-  type ApiKeyRow,
   ENVIRONMENT_COLUMNS,
   type EnvironmentRow,
-  toApiKey,
-  toApiKeyRow,
   toEnvironment,
   toEnvironmentRow,
 } from "../rows/environment.ts";
@@ -27,19 +23,6 @@ const list = statement<EnvironmentRow>(
   "environment.list",
   `SELECT ${ENVIRONMENT_COLUMNS} FROM environment ORDER BY id`,
 );
-const insertKey = statement(
-  "api_key.insert",
-  `INSERT INTO api_key (${API_KEY_COLUMNS}) VALUES ($1, $2, $3, $4)`,
-);
-const findKey = statement<ApiKeyRow>(
-  "api_key.find",
-  `SELECT ${API_KEY_COLUMNS} FROM api_key WHERE hash = $1`,
-);
-const anyKey = statement<[one: number]>(
-  "api_key.any",
-  "SELECT 1 FROM api_key WHERE environment_id = $1 LIMIT 1",
-);
-
 export function environmentStore({ lists }: Database): EnvironmentStore {
   return {
     /**
@@ -63,16 +46,6 @@ export function environmentStore({ lists }: Database): EnvironmentStore {
     },
     async list() {
       return (await lists.query(list, [])).rows.map(toEnvironment);
-    },
-    async insertApiKey(key) {
-      await lists.query(insertKey, toApiKeyRow(key));
-    },
-    async findApiKey(hash) {
-      const [row] = (await lists.query(findKey, [hash])).rows;
-      return row === undefined ? null : toApiKey(row);
-    },
-    async hasApiKey(environmentId) {
-      return (await lists.query(anyKey, [environmentId])).rows.length > 0;
     },
     findAnswer: (query) => findAnswer(lists, query),
   };

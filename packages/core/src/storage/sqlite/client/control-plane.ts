@@ -7,7 +7,7 @@ import type {
 } from "../../port.ts";
 import { toApplication, toApplicationRow } from "../rows/application.ts";
 import { toEndpoint, toEndpointRow } from "../rows/endpoint.ts";
-import { toApiKey, toApiKeyRow, toEnvironment, toEnvironmentRow } from "../rows/environment.ts";
+import { toEnvironment, toEnvironmentRow } from "../rows/environment.ts";
 import { toEventType, toEventTypeRow } from "../rows/event-type.ts";
 import type { Threads } from "./deliveries.ts";
 
@@ -20,9 +20,6 @@ export function environmentStore({ writer, reader }: Threads): EnvironmentStore 
       );
     },
     list: async () => (await reader.call("listEnvironments")).map(toEnvironment),
-    insertApiKey: (key) => writer.call("insertApiKey", toApiKeyRow(key)),
-    findApiKey: async (hash) => orNull(await reader.call("findApiKey", hash), toApiKey),
-    hasApiKey: (environmentId) => reader.call("hasApiKey", environmentId),
     findAnswer: (query) => writer.call("findAnswer", query),
   };
 }
@@ -78,6 +75,7 @@ function insertResult<Row, Entity>(
   return existing === null ? { kind: "inserted" } : { kind: "conflict", existing: toEntity(existing) };
 }
 
-function orNull<Row, Entity>(row: Row | null, toEntity: (row: Row) => Entity): Entity | null {
+/** What a row stands for, where there is one. */
+export function orNull<Row, Entity>(row: Row | null, toEntity: (row: Row) => Entity): Entity | null {
   return row === null ? null : toEntity(row);
 }

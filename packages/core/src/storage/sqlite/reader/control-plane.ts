@@ -2,19 +2,17 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Page } from "../../port.ts";
 import { APPLICATION_COLUMNS, type ApplicationRow } from "../rows/application.ts";
 import { ENDPOINT_COLUMNS, type EndpointRow } from "../rows/endpoint.ts";
-import {
-  API_KEY_COLUMNS,
-  type ApiKeyRow,
-  ENVIRONMENT_COLUMNS,
-  type EnvironmentRow,
-} from "../rows/environment.ts";
+import { ENVIRONMENT_COLUMNS, type EnvironmentRow } from "../rows/environment.ts";
 import { EVENT_TYPE_COLUMNS, type EventTypeRow } from "../rows/event-type.ts";
-import { query, type Query, type Row } from "../values.ts";
+import { query } from "../values.ts";
+import { credentialReads } from "./credentials.ts";
+import { pagedQuery } from "./paged-query.ts";
 
 /** Reads of everything that is configured rather than sent. */
 export function controlPlaneReads(db: DatabaseSync) {
   return {
     ...environmentReads(db),
+    ...credentialReads(db),
     ...applicationReads(db),
     ...endpointReads(db),
     ...eventTypeReads(db),
@@ -23,12 +21,8 @@ export function controlPlaneReads(db: DatabaseSync) {
 
 function environmentReads(db: DatabaseSync) {
   const list = query<EnvironmentRow>(db, `SELECT ${ENVIRONMENT_COLUMNS} FROM environment ORDER BY id`);
-  const findKey = query<ApiKeyRow>(db, `SELECT ${API_KEY_COLUMNS} FROM api_key WHERE hash = ?`);
-  const anyKey = query<[number]>(db, "SELECT 1 FROM api_key WHERE environment_id = ? LIMIT 1");
   return {
     listEnvironments: () => list.all(),
-    findApiKey: (hash: string) => findKey.get(hash) ?? null,
-    hasApiKey: (environmentId: string) => anyKey.get(environmentId) !== undefined,
   };
 }
 
@@ -72,22 +66,5 @@ function eventTypeReads(db: DatabaseSync) {
       names.filter((name) => find.get(environmentId, name) === undefined),
     listEventTypes: (request: { environmentId: string; page: Page; includeArchived: boolean }) =>
       (request.includeArchived ? list : listLive)(request.page, request.environmentId),
-  };
-}
-
-/** The four statements of a list: either order, from the start or beyond a row. */
-function pagedQuery<Columns extends Row>(
-  db: DatabaseSync,
-  { select, column }: { select: string; column: "id" | "name" },
-): (page: Page, ownerId: string) => Columns[] {
-  const prepare = (beyond: string, direction: string): Query<Columns> =>
-    query<Columns>(db, `${select} ${beyond} ORDER BY ${column} ${direction} LIMIT ?`);
-  const statements = {
-    ascending: { first: prepare("", "ASC"), next: prepare(`AND ${column} > ?`, "ASC") },
-    descending: { first: prepare("", "DESC"), next: prepare(`AND ${column} < ?`, "DESC") },
-  };
-  return ({ order, after, limit }, ownerId) => {
-    const { first, next } = statements[order];
-    return after === null ? first.all(ownerId, limit) : next.all(ownerId, after, limit);
   };
 }

@@ -1,29 +1,22 @@
 import type { StatementSync } from "node:sqlite";
-import {
-  API_KEY_COLUMNS,
-  type ApiKeyRow,
-  ENVIRONMENT_COLUMNS,
-  type EnvironmentRow,
-} from "../rows/environment.ts";
+import { ENVIRONMENT_COLUMNS, type EnvironmentRow } from "../rows/environment.ts";
 import type { EventTypeRow } from "../rows/event-type.ts";
 import type { Query } from "../values.ts";
 import type { EventTypeWriter } from "./event-types.ts";
 import type { WriterDatabase } from "./writer-database.ts";
 
-/** Writes environments and their keys. Safe for the reason given in applications.ts. */
+/** Writes environments. Safe for the reason given in applications.ts. */
 export class EnvironmentWriter {
   readonly #database: WriterDatabase;
   readonly #eventTypes: EventTypeWriter;
   readonly #findByName: Query<EnvironmentRow>;
   readonly #insert: StatementSync;
-  readonly #insertKey: StatementSync;
 
   constructor(database: WriterDatabase, eventTypes: EventTypeWriter) {
     this.#database = database;
     this.#eventTypes = eventTypes;
     this.#findByName = database.query(`SELECT ${ENVIRONMENT_COLUMNS} FROM environment WHERE name = ?`);
     this.#insert = database.prepare(`INSERT INTO environment (${ENVIRONMENT_COLUMNS}) VALUES (?, ?, ?, ?)`);
-    this.#insertKey = database.prepare(`INSERT INTO api_key (${API_KEY_COLUMNS}) VALUES (?, ?, ?, ?)`);
   }
 
   ensure({ row, eventTypes }: { row: EnvironmentRow; eventTypes: EventTypeRow[] }): EnvironmentRow {
@@ -34,9 +27,5 @@ export class EnvironmentWriter {
       for (const eventType of eventTypes) this.#eventTypes.add(eventType);
       return row;
     });
-  }
-
-  insertApiKey(row: ApiKeyRow): void {
-    this.#database.transaction(() => this.#insertKey.run(...row));
   }
 }

@@ -8,6 +8,7 @@ import { ApplicationWriter } from "./applications.ts";
 import { ClaimWriter } from "./claim.ts";
 import { ContentWriter } from "./contents.ts";
 import { commitBatch } from "./commit.ts";
+import { CredentialWriter } from "./credentials.ts";
 import { EndpointWriter } from "./endpoints.ts";
 import { EnvironmentWriter } from "./environments.ts";
 import { EventTypeWriter } from "./event-types.ts";
@@ -43,36 +44,16 @@ export function createWriter(files: WorkerFiles) {
   const idle = new IdleWork(database, lists);
   const claims = new ClaimWriter(database);
   const leases = new LeaseWriter(database, idempotency);
-  const applications = new ApplicationWriter(database, idempotency);
-  const endpoints = new EndpointWriter(database, idempotency);
-  const eventTypes = new EventTypeWriter(database, idempotency);
-  const polling = new PollingWriter(database, idempotency);
   const prunes = new PruneWriter(database, lists);
   const contents = new ContentWriter(database);
   const orphans = new OrphanWriter(database, lists);
-  const environments = new EnvironmentWriter(database, eventTypes);
   return {
     commit: (batch: EncodedBatch) => commitBatch(parts, batch),
     claimDue: claims.claimDue.bind(claims),
     releaseLeases: leases.releaseLeases.bind(leases),
     resend: leases.resend.bind(leases),
     resumePaused: leases.resumePaused.bind(leases),
-    insertApplication: applications.insert.bind(applications),
-    updateApplication: applications.update.bind(applications),
-    deleteApplication: applications.delete.bind(applications),
-    insertEndpoint: endpoints.insert.bind(endpoints),
-    updateEndpoint: endpoints.update.bind(endpoints),
-    deleteEndpoint: endpoints.delete.bind(endpoints),
-    insertEventType: eventTypes.insert.bind(eventTypes),
-    updateEventType: eventTypes.update.bind(eventTypes),
-    deleteEventType: eventTypes.delete.bind(eventTypes),
-    ensureEnvironment: environments.ensure.bind(environments),
-    insertApiKey: environments.insertApiKey.bind(environments),
-    insertPollingEndpoint: polling.insert.bind(polling),
-    deletePollingEndpoint: polling.delete.bind(polling),
-    sequencePolled: polling.sequence.bind(polling),
-    savePollingConsumer: polling.saveConsumer.bind(polling),
-    prunePolled: polling.prune.bind(polling),
+    ...controlPlane(database, idempotency),
     findAnswer: idempotency.findAnswer.bind(idempotency),
     forgetExpiredKeys: idempotency.forgetExpired.bind(idempotency),
     fillLists: prunes.fillLists.bind(prunes),
@@ -90,6 +71,39 @@ export function createWriter(files: WorkerFiles) {
       db.close();
       lock.close();
     },
+  };
+}
+
+/** The writes of people and their programs, beside those of deliveries. */
+function controlPlane(database: WriterDatabase, idempotency: Idempotency) {
+  const applications = new ApplicationWriter(database, idempotency);
+  const endpoints = new EndpointWriter(database, idempotency);
+  const eventTypes = new EventTypeWriter(database, idempotency);
+  const polling = new PollingWriter(database, idempotency);
+  const credentials = new CredentialWriter(database);
+  const environments = new EnvironmentWriter(database, eventTypes);
+  return {
+    insertApplication: applications.insert.bind(applications),
+    updateApplication: applications.update.bind(applications),
+    deleteApplication: applications.delete.bind(applications),
+    insertEndpoint: endpoints.insert.bind(endpoints),
+    updateEndpoint: endpoints.update.bind(endpoints),
+    deleteEndpoint: endpoints.delete.bind(endpoints),
+    insertEventType: eventTypes.insert.bind(eventTypes),
+    updateEventType: eventTypes.update.bind(eventTypes),
+    deleteEventType: eventTypes.delete.bind(eventTypes),
+    ensureEnvironment: environments.ensure.bind(environments),
+    insertPollingEndpoint: polling.insert.bind(polling),
+    deletePollingEndpoint: polling.delete.bind(polling),
+    sequencePolled: polling.sequence.bind(polling),
+    savePollingConsumer: polling.saveConsumer.bind(polling),
+    prunePolled: polling.prune.bind(polling),
+    insertCredential: credentials.insert.bind(credentials),
+    insertFirstKey: credentials.insertFirst.bind(credentials),
+    updateCredential: credentials.update.bind(credentials),
+    expireCredential: credentials.expire.bind(credentials),
+    expireCredentialsOfApplication: credentials.expireOfApplication.bind(credentials),
+    redeemCredential: credentials.redeem.bind(credentials),
   };
 }
 

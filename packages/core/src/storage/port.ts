@@ -18,8 +18,13 @@ import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
 import type { ContentStore } from "./port-contents.ts";
+import type { Idempotent, IdempotencyClaim, IdempotentAnswer } from "./port-idempotency.ts";
 import type { OverviewStore } from "./port-overview.ts";
+import type { Page } from "./port-page.ts";
+import type { TaskStore } from "./port-task.ts";
 
+export type { Idempotent, IdempotencyClaim, IdempotentAnswer } from "./port-idempotency.ts";
+export type { Page } from "./port-page.ts";
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 
 export interface Store {
@@ -31,6 +36,7 @@ export interface Store {
   readonly history: HistoryStore;
   readonly overview: OverviewStore;
   readonly contents: ContentStore;
+  readonly tasks: TaskStore;
   /**
    * What several processes on one store have to know of each other. Null: one process at a time uses the store,
    * so every lease that is not its own is of a process that is gone.
@@ -213,29 +219,6 @@ export interface DueRecord extends DueDelivery {
   readonly nextAttemptAt: number | null;
 }
 
-// ---------------------------------------------------------------- idempotency
-
-/** A key's claim by one request. Both are hashes: SHA-256, base64. */
-export interface IdempotencyClaim {
-  /** Of environment, path and key. */
-  readonly scope: string;
-  /** Of the body. */
-  readonly bodyHash: string;
-  readonly createdAt: number;
-}
-
-export interface IdempotentAnswer extends IdempotencyClaim {
-  readonly environmentId: string;
-  readonly statusCode: number;
-  /** The answer's body as JSON text; "" for none. */
-  readonly body: string;
-}
-
-/** A control-plane write that also remembers its answer, in the same transaction. */
-export interface Idempotent {
-  readonly idempotency?: IdempotentAnswer | undefined;
-}
-
 // ---------------------------------------------------------------- the control plane
 
 export type InsertResult<Entity> =
@@ -251,13 +234,6 @@ export type BasedOnVersion = { readonly basedOn?: { readonly updatedAt: number }
 /** What a change is based on: it is refused as `stale` when the endpoint was changed or disabled meanwhile. */
 export interface BasedOn {
   readonly basedOn?: Pick<Endpoint, "updatedAt" | "disabled"> | undefined;
-}
-
-export interface Page {
-  readonly limit: number;
-  /** Only what lies beyond this id (or name) in the order asked for; null = from the start. */
-  readonly after: string | null;
-  readonly order: "ascending" | "descending";
 }
 
 export interface EnvironmentStore {

@@ -15,6 +15,10 @@ import { listAttemptsByMessage } from "./attempt/list-by-message.ts";
 import { listAttemptedDestinations } from "./attempt/list-destinations.ts";
 import { listAttemptedMessages } from "./attempt/list-messages.ts";
 import { resendMessage } from "./attempt/resend.ts";
+import { cancelBackgroundTask } from "./background-task/cancel.ts";
+import { getBackgroundTask } from "./background-task/get.ts";
+import { listBackgroundTasks } from "./background-task/list.ts";
+import { bulkReplay } from "./endpoint/bulk-replay.ts";
 import { createEndpoint } from "./endpoint/create.ts";
 import { deleteEndpoint } from "./endpoint/delete.ts";
 import { getEndpoint } from "./endpoint/get.ts";
@@ -24,6 +28,8 @@ import { setEndpointHeaders } from "./endpoint/headers-set.ts";
 import { listEndpoints } from "./endpoint/list.ts";
 import { patchEndpoint } from "./endpoint/patch.ts";
 import { getEndpointRateLimitStatus } from "./endpoint/rate-limit-status.ts";
+import { recoverEndpoint } from "./endpoint/recover.ts";
+import { replayMissing } from "./endpoint/replay-missing.ts";
 import { getEndpointSecret } from "./endpoint/secret-get.ts";
 import { rotateEndpointSecret } from "./endpoint/secret-rotate.ts";
 import { sendExample } from "./endpoint/send-example.ts";
@@ -38,12 +44,18 @@ import { upsertEventType } from "./event-type/upsert.ts";
 import { getHealth } from "./health/get.ts";
 import { ping } from "./health/ping.ts";
 import { createMessageBatch } from "./message/batch.ts";
+import { bulkExpungeMessages } from "./message/bulk-expunge.ts";
 import { createMessage } from "./message/create.ts";
+import { expungeAllMessages } from "./message/expunge-all.ts";
 import { expungeMessage } from "./message/expunge.ts";
 import { getMessage } from "./message/get.ts";
 import { listMessages } from "./message/list.ts";
 import { getMetrics } from "./metrics/get.ts";
 import { getOpenapi } from "./openapi/get.ts";
+import { aggregateApplicationStats } from "./statistics/aggregate-app-stats.ts";
+import { aggregateEventTypes } from "./statistics/aggregate-event-types.ts";
+import { countApplicationAttempts } from "./statistics/app-attempts.ts";
+import { countEndpoints } from "./statistics/endpoint-count.ts";
 
 export const routes: readonly Route[] = [
   listApplications,
@@ -66,6 +78,9 @@ export const routes: readonly Route[] = [
   getEndpointStats,
   getEndpointRateLimitStatus,
   sendExample,
+  recoverEndpoint,
+  replayMissing,
+  bulkReplay,
   listEventTypes,
   createEventType,
   getEventType,
@@ -75,6 +90,8 @@ export const routes: readonly Route[] = [
   listMessages,
   createMessage,
   createMessageBatch,
+  bulkExpungeMessages,
+  expungeAllMessages,
   getMessage,
   expungeMessage,
   listAttemptsByEndpoint,
@@ -86,6 +103,13 @@ export const routes: readonly Route[] = [
   getAttemptHeaders,
   expungeAttempt,
   resendMessage,
+  listBackgroundTasks,
+  getBackgroundTask,
+  cancelBackgroundTask,
+  aggregateEventTypes,
+  aggregateApplicationStats,
+  countEndpoints,
+  countApplicationAttempts,
   getHealth,
   ping,
   getMetrics,

@@ -203,6 +203,7 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     history: store.history,
     overview: store.overview,
     contents: store.contents,
+    tasks: store.tasks,
     cluster: store.cluster,
     health: () => store.health(),
     stats: () => store.stats(),

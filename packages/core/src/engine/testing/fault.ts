@@ -57,6 +57,7 @@ export class ProcessFault {
       history: this.#wrap(store.history),
       overview: this.#wrap(store.overview),
       contents: this.#wrap(store.contents),
+      tasks: this.#wrap(store.tasks),
       cluster: cluster && this.#wrap(cluster),
       health: () => store.health(),
       stats: () => store.stats(),

@@ -123,6 +123,7 @@ export function shareStore(store: Store): SharedStore {
     history: store.history,
     overview: store.overview,
     contents: store.contents,
+    tasks: store.tasks,
     applications: {
       ...bound(applications),
       insert: told(

@@ -6,6 +6,7 @@ import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
 import { modelOverview } from "./overview.ts";
 import type { ModelState } from "./state.ts";
+import { modelTasks } from "./tasks.ts";
 import { carried, type SyncStore } from "./sync.ts";
 
 /**
@@ -22,6 +23,7 @@ export function modelStore(state: ModelState): SyncStore {
     history: modelHistory(state),
     overview: modelOverview(state),
     contents: modelContents(state),
+    tasks: modelTasks(state),
     cluster: state.clustered ? modelCluster(state) : null,
     whole: {
       health: () => ({ ok: true }),

@@ -6,6 +6,7 @@ import type { ApiKey, Environment } from "../../domain/environment.ts";
 import type { EventType } from "../../domain/event-type.ts";
 import { IDEMPOTENCY_TTL_MS } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
+import type { Task } from "../../domain/task.ts";
 import { AlreadyAnswered, type IdempotentAnswer, type LaneKey, type NodeRole } from "../../storage/port.ts";
 
 /** A delivery that is still owed. Held by nobody and without a time: paused. */
@@ -45,6 +46,13 @@ interface StoredKey {
   readonly answer: IdempotentAnswer | null;
 }
 
+interface TaskRow {
+  task: Task;
+  heldBy: string | null;
+  /** Raised by every claim. */
+  version: number;
+}
+
 interface NodeRow {
   readonly role: NodeRole;
   beats: number;
@@ -80,6 +88,7 @@ export class ModelState {
   readonly attempts = new Map<string, Attempt[]>();
   readonly lanes = new Map<string, DueLaneRows>();
   readonly keys = new Map<string, StoredKey>();
+  readonly tasks = new Map<string, TaskRow>();
   readonly nodes = new Map<string, NodeRow>();
   /** Applications that were written to, oldest first. */
   readonly changes: string[] = [];

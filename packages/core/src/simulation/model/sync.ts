@@ -20,6 +20,7 @@ export interface SyncStore {
   readonly history: Sync<Store["history"]>;
   readonly overview: Sync<Store["overview"]>;
   readonly contents: Sync<Store["contents"]>;
+  readonly tasks: Sync<Store["tasks"]>;
   readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
   readonly whole: Sync<Pick<Store, "health" | "stats" | "close">>;
 }
@@ -43,6 +44,7 @@ export function carried(store: SyncStore, carry: Carry): Store {
     history: noun("history", store.history, carry),
     overview: noun("overview", store.overview, carry),
     contents: noun("contents", store.contents, carry),
+    tasks: noun("tasks", store.tasks, carry),
     cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),
     ...noun("store", whole, carry),
   };

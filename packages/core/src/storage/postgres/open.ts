@@ -12,6 +12,7 @@ import { contentStore } from "./history/contents.ts";
 import { historyStore } from "./history/history-store.ts";
 import { overviewStore } from "./history/overview.ts";
 import { migratePostgres } from "./migrate.ts";
+import { taskStore } from "./tasks/task-store.ts";
 import { ensureDaysAhead, PartitionKeeper } from "./partitions.ts";
 import { findHealth, findStats } from "./stats.ts";
 
@@ -51,6 +52,7 @@ class PostgresStore implements Store {
   readonly history;
   readonly overview;
   readonly contents;
+  readonly tasks;
   readonly cluster;
   readonly #database: Database;
   readonly #partitions: PartitionKeeper;
@@ -66,6 +68,7 @@ class PostgresStore implements Store {
     this.history = historyStore(database, { partitions: this.#partitions });
     this.overview = overviewStore(database);
     this.contents = contentStore(database);
+    this.tasks = taskStore(database);
     this.cluster = clusterStore(database);
   }
 

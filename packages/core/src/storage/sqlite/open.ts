@@ -7,6 +7,7 @@ import { deliveryStore, type Threads } from "./client/deliveries.ts";
 import { contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
 import { overviewStore } from "./client/overview.ts";
+import { taskStore } from "./client/tasks.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
 import type { Reader } from "./reader/reader.ts";
 import { StoreThread } from "./thread.ts";
@@ -94,6 +95,7 @@ class SqliteStore implements Store {
   readonly history;
   readonly overview;
   readonly contents;
+  readonly tasks;
   readonly cluster = null;
   readonly #threads: Threads;
   readonly #files: WorkerFiles;
@@ -114,6 +116,7 @@ class SqliteStore implements Store {
     this.history = historyStore(threads);
     this.overview = overviewStore(threads);
     this.contents = contentStore(threads);
+    this.tasks = taskStore(threads);
   }
 
   async health(): Promise<Health> {

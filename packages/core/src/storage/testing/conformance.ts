@@ -8,6 +8,7 @@ import { leaseSuite } from "./lease.suite.ts";
 import { orphanSuite } from "./orphan.suite.ts";
 import { overviewSuite } from "./overview.suite.ts";
 import { pruneSuite } from "./prune.suite.ts";
+import { taskSuite } from "./task.suite.ts";
 import type { MakeStore } from "./setup.ts";
 
 /** What every store guarantees. One suite for all of them: a change of the port starts here. */
@@ -20,6 +21,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     describe("history", () => historySuite(makeStore));
     describe("overview", () => overviewSuite(makeStore));
     describe("contents", () => contentsSuite(makeStore));
+    describe("background tasks", () => taskSuite(makeStore));
     describe("retention", () => pruneSuite(makeStore));
     describe("orphans", () => orphanSuite(makeStore));
   });

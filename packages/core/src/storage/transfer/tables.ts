@@ -165,4 +165,17 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["body", "text"],
     ],
   },
+  {
+    // Held by nobody: it goes on where it was.
+    name: "background_task",
+    columns: [
+      ["environment_id", "text"],
+      ["id", "text"],
+      ["kind", "text"],
+      ["status", "text"],
+      ["work", "json"],
+      ["progress", "json"],
+      ...TIMES,
+    ],
+  },
 ];

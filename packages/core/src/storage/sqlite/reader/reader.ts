@@ -6,6 +6,7 @@ import { laneReads } from "./lanes.ts";
 import { messageReads } from "./messages.ts";
 import { overviewReads } from "./overview.ts";
 import { prunableReads } from "./prunable.ts";
+import { taskReads } from "./tasks.ts";
 
 const CACHE_KIB = 8_192;
 
@@ -19,6 +20,7 @@ export function createReader(files: WorkerFiles) {
     ...attemptReads(db),
     ...overviewReads(db),
     ...prunableReads(db),
+    ...taskReads(db),
     databaseBytes: () => Number(pragma(db, "page_count")) * Number(pragma(db, "page_size")),
     close: () => db.close(),
   };

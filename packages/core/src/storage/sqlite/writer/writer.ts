@@ -19,6 +19,7 @@ import { OrphanWriter } from "./orphans.ts";
 import { PruneWriter } from "./prune.ts";
 import { SettleWriter } from "./settle.ts";
 import { Space } from "./space.ts";
+import { TaskWriter } from "./tasks.ts";
 import { WriterDatabase } from "./writer-database.ts";
 
 const CACHE_KIB = 24_576;
@@ -47,6 +48,7 @@ export function createWriter(files: WorkerFiles) {
   const eventTypes = new EventTypeWriter(database, idempotency);
   const prunes = new PruneWriter(database, lists);
   const contents = new ContentWriter(database);
+  const tasks = new TaskWriter(database, idempotency);
   const orphans = new OrphanWriter(database, lists);
   const environments = new EnvironmentWriter(database, eventTypes);
   return {
@@ -72,6 +74,10 @@ export function createWriter(files: WorkerFiles) {
     prune: prunes.prune.bind(prunes),
     expungeMessages: contents.expungeMessages.bind(contents),
     expungeAttempt: contents.expungeAttempt.bind(contents),
+    insertTask: tasks.insertTask.bind(tasks),
+    claimTask: tasks.claimTask.bind(tasks),
+    stepTask: tasks.stepTask.bind(tasks),
+    cancelTask: tasks.cancelTask.bind(tasks),
     cancelOrphans: orphans.cancelOrphans.bind(orphans),
     health() {
       idle.run();

@@ -73,6 +73,7 @@ test.each(routes.filter(({ scope }) => scope !== "public").map((route) => [route
       .replace(":endpoint_id", "main")
       .replace(":msg_id", `msg_${"0".repeat(27)}`)
       .replace(":attempt_id", `atmpt_${"0".repeat(27)}`)
+      .replace(":task_id", `qtask_${"0".repeat(27)}`)
       .replace(":event_type_name", "order.completed");
     const body = BODIES[operationId] ?? (route.body === null ? undefined : {});
     const answer = await away.call(route.method, path, { body });

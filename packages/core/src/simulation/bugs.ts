@@ -91,7 +91,7 @@ const settleBugs = {
   noFencing: {
     what: "a settled attempt counts whoever holds the lease",
     nodes: 2,
-    withinSeeds: 150,
+    withinSeeds: 600,
     breaks: ["lateNeverOverwrites"],
     ...settling((settled, { state }) => {
       const row = state.dueRow(settled.delivery);
@@ -143,7 +143,7 @@ const claimBugs = {
   },
   fifoReleasedEarly: {
     what: "a FIFO endpoint's followers are claimed like any others",
-    withinSeeds: 30,
+    withinSeeds: 150,
     breaks: ["fifoWaits", "fifoArrives"],
     ...withDeliveries(({ claimDue }) => ({
       claimDue: (request) =>

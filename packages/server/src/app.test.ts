@@ -36,6 +36,11 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.create": { url: "https://example.com/other" },
   "v1.endpoint.upsert": { url: "https://example.com/other" },
   "v1.endpoint.patch": { description: "Shop" },
+  "v1.endpoint.recover": { since: "2020-01-01T00:00:00Z" },
+  "v1.endpoint.replay-missing": { since: "2020-01-01T00:00:00Z" },
+  "v1.endpoint.bulk-replay": { since: "2020-01-01T00:00:00Z" },
+  "v1.message.bulk-expunge-content": { ids: ["msg_x"] },
+  "v1.statistics.aggregate-app-stats": { since: "2020-01-01T00:00:00Z", until: "2020-02-01T00:00:00Z" },
   "v1.endpoint.send-example": { eventType: "svix.ping" },
   "v1.endpoint.set-headers": { headers: { "x-shop": "1" } },
   "v1.endpoint.patch-headers": { headers: { "x-shop": "2" } },
@@ -158,7 +163,12 @@ describe("every operation", () => {
     guarded.filter(({ path }) => path.includes(":")).map((route) => [route.operationId, route] as const),
   )("%s answers 404 for what does not exist", async (_id, route) => {
     if (route.operationId.endsWith("upsert") && !route.path.includes("endpoint")) return;
-    const unknown = { app_id: "nobody", event_type_name: "never.seen", env_id: `org_${"0".repeat(27)}` };
+    const unknown = {
+      app_id: "nobody",
+      event_type_name: "never.seen",
+      env_id: `org_${"0".repeat(27)}`,
+      task_id: `qtask_${"0".repeat(27)}`,
+    };
     const { url: place, body } = request(route, { ...ids, ...unknown });
     const reply = await server.call(route.method, place, { body });
     expect(reply.status).toBe(404);

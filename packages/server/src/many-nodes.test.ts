@@ -28,6 +28,7 @@ function failing(store: Store, error: Error): Store {
     polling: fail(store.polling),
     overview: fail(store.overview),
     contents: fail(store.contents),
+    tasks: fail(store.tasks),
     cluster: null,
     health: async () => ({ ok: false, reason: "away" }),
     stats: () => Promise.reject(error),
@@ -41,6 +42,11 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.application.upsert": { name: "Studio" },
   "v1.endpoint.create": { url: "https://example.com/" },
   "v1.endpoint.upsert": { url: "https://example.com/" },
+  "v1.endpoint.recover": { since: "2020-01-01T00:00:00Z" },
+  "v1.endpoint.replay-missing": { since: "2020-01-01T00:00:00Z" },
+  "v1.endpoint.bulk-replay": { since: "2020-01-01T00:00:00Z" },
+  "v1.message.bulk-expunge-content": { ids: ["msg_x"] },
+  "v1.statistics.aggregate-app-stats": { since: "2020-01-01T00:00:00Z", until: "2020-02-01T00:00:00Z" },
   "v1.endpoint.send-example": { eventType: "svix.ping" },
   "v1.endpoint.set-headers": { headers: {} },
   "v1.endpoint.patch-headers": { headers: {} },
@@ -86,6 +92,7 @@ test.each(asking.map((route) => [route.operationId, route]))(
       .replace(":attempt_id", `atmpt_${"0".repeat(27)}`)
       .replace(":env_id", server.live.environmentId)
       .replace(":key_id", `key_${"0".repeat(27)}`)
+      .replace(":task_id", `qtask_${"0".repeat(27)}`)
       .replace(":event_type_name", "order.completed");
     const body = BODIES[operationId] ?? (route.body === null ? undefined : {});
     const answer = await away.call(route.method, path, { body });

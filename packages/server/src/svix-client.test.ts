@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiException, MessageStatus, messageInRaw, Ordering, Svix } from "svix";
+import { ApiException, BackgroundTaskStatus, MessageStatus, messageInRaw, Ordering, Svix } from "svix";
 import { clientMethods, testedOperations } from "./compatibility/svix-client.ts";
 import { loadSvixContract } from "./testing/svix-contract.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
@@ -314,6 +314,41 @@ describe("Svix's client", () => {
     await svix.message.expungeContent(app.id, message.id);
     const expunged = await svix.message.get(app.id, message.id, { withContent: true });
     expect(expunged.payload).toEqual({ expired: true });
+  });
+
+  it("recovers, replays, deletes in bulk and counts in background tasks", async () => {
+    const app = await svix.application.create({ name: "A" });
+    const endpoint = await svix.endpoint.create(app.id, { url: "https://example.com/hook" });
+    const message = await svix.message.create(app.id, { eventType: "order.completed", payload: {} });
+    const since = new Date(server.runtime.clock.now() - 1_000);
+    const until = new Date(server.runtime.clock.now() + 1_000);
+    const started = [
+      await svix.endpoint.recover(app.id, endpoint.id, { since }),
+      await svix.endpoint.replayMissing(app.id, endpoint.id, { since }),
+      await svix.endpoint.bulkReplay(app.id, endpoint.id, { since }),
+      await svix.message.expungeAllContents(app.id),
+      await svix.statistics.aggregateAppStats({ since, until }),
+      await svix.statistics.aggregateEventTypes(),
+    ];
+    for (const { id } of started) {
+      const ended = await server.until(async () => {
+        await server.runtime.advance(50);
+        const task = await svix.backgroundTask.get(id);
+        return task.status !== BackgroundTaskStatus.Running && task;
+      });
+      expect(ended.status).toBe("finished");
+    }
+    const listed = await svix.backgroundTask.list({ limit: 6, order: Ordering.Ascending });
+    expect(listed.data.map(({ id }) => id)).toEqual(started.map(({ id }) => id));
+    const { port } = server.app.server.address() as { port: number };
+    const headers = { authorization: `Bearer ${server.live.key}`, "content-type": "application/json" };
+    const url = `http://127.0.0.1:${port}/api/v1`;
+    const ids = [message.id];
+    const bulk = { method: "POST", headers, body: JSON.stringify({ ids }) };
+    const expunged = await watchingFetch(`${url}/app/${app.id}/msg/bulk-expunge`, bulk);
+    expect(await expunged.json()).toEqual({ results: { [message.id]: "expunged" } });
+    expect((await watchingFetch(`${url}/stats/endpoint/count`, { headers })).status).toBe(200);
+    expect((await watchingFetch(`${url}/stats/app/${app.id}/attempt`, { headers })).status).toBe(200);
   });
 
   it("asks for health", async () => {

@@ -6,6 +6,7 @@ export const ID_PREFIX = {
   endpoint: "ep_",
   message: "msg_",
   attempt: "atmpt_",
+  task: "qtask_",
   lease: "node_",
   pollingEndpoint: "sink_",
 } as const;

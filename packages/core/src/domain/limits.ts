@@ -26,6 +26,9 @@ export const COUNT_STEPS_MAX = 100;
 /** Deliveries that are owed to one endpoint are counted up to here. */
 export const OWED_COUNTED_MAX = 1_000_000;
 
+/** Spans of time that one answer counts apart. */
+export const COUNT_SPANS_MAX = 2_000;
+
 // ---- secrets
 export const SECRET_GRACE_DEFAULT_S = 24 * 3_600;
 export const SECRET_GRACE_MAX_S = 7 * 24 * 3_600;
@@ -190,6 +193,23 @@ export const POLLING_PAGES_MAX = 10;
 /** How often a poll tries again when another one of the same consumer came in between. */
 export const POLLING_TRIES_MAX = 10;
 export const POLLING_LEASE_MAX_MS = HOUR_MS;
+// ---- background tasks
+/** Messages that one step of a replay looks at, and how many due deliveries of its endpoint make it wait. */
+export const TASK_PAGE = 64;
+export const TASK_BACKLOG_MAX = 128;
+/** Messages, and applications, that a step of other tasks looks at. */
+export const TASK_READ_PAGE = 500;
+export const TASK_APPLICATIONS = 50;
+/** Results of one task. */
+export const TASK_RESULTS_MAX = 10_000;
+/** Steps before the next task's turn. */
+export const TASK_STEPS_IN_A_TURN = 50;
+/** The rest after a step: at least so long (640 replayed deliveries a second), and so many times as long as the step. */
+export const TASK_PACE_MS = 100;
+export const TASK_YIELD = 4;
+/** How long a task waits for its endpoint to keep up, and how often tasks are looked for when there is none. */
+export const TASK_WAIT_MS = 250;
+export const TASK_POLL_MS = 500;
 
 // ---- many nodes on one store
 /** How often a node tells the others that it lives, and how long one beat may take. */

@@ -5,7 +5,7 @@ import { DRAIN_TIMEOUT_MS, LEASE_RELEASE_BATCH } from "../domain/limits.ts";
 import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { type NodeRole, type Store, StoreUnavailable } from "../storage/port.ts";
+import { type LaneKey, type NodeRole, type Store, StoreUnavailable } from "../storage/port.ts";
 import { Acceptor } from "./accept.ts";
 import { Applications } from "./applications.ts";
 import { Claimer } from "./claimer.ts";
@@ -26,6 +26,7 @@ import { LaneOwners } from "./lane-owners.ts";
 import { Resumer } from "./maintenance/resumer.ts";
 import { runRetention } from "./maintenance/retention.ts";
 import { type NodeIdentity, soleNode } from "./node-identity.ts";
+import { TaskRunner } from "./tasks/task-runner.ts";
 import { ReadableApplications } from "./readable-applications.ts";
 import { Routing } from "./routing.ts";
 
@@ -64,6 +65,7 @@ class DeliveryEngine implements Engine {
   readonly #node: NodeIdentity;
   readonly #acceptor: Acceptor;
   readonly #claimer: Claimer;
+  readonly #tasks: TaskRunner;
   readonly #drainTimeoutMs: number;
   readonly #stopping = new AbortController();
   #loops: Promise<unknown>[] = [];
@@ -131,6 +133,18 @@ class DeliveryEngine implements Engine {
       node,
       owners,
     });
+    this.#tasks = this.#newTasks(readable);
+  }
+
+  #newTasks(routing: Pick<ReadableApplications, "findById">): TaskRunner {
+    return new TaskRunner({
+      store: this.#store,
+      runtime: this.#runtime,
+      node: this.#node,
+      findApplication: (appId) => routing.findById(appId),
+      expunge: (request) => this.expungeMessages(request),
+      owing: (owe, write) => this.#owing(owe, write),
+    });
   }
 
   accept(request: AcceptRequest): Promise<AcceptOutcome[]> {
@@ -143,18 +157,25 @@ class DeliveryEngine implements Engine {
     const endpoint = routed?.endpoints.find(({ id }) => id === key.endpointId);
     if (!routed || !endpoint) throw new PosthasteError("not_found");
     if (endpoint.disabled) throw new PosthasteError("endpoint_disabled");
-    // Nothing new of a FIFO endpoint may be leased past it, or it would never be its turn. Among many nodes none is.
+    await this.#owing(key, () => this.#store.deliveries.resend({ ...key, now: AT_ONCE, idempotency }));
+  }
+
+  /**
+   * A write that owes an endpoint what is older than the newest. Nothing new of a FIFO endpoint may be leased past it, or
+   * it would never be its turn. Among many nodes none is.
+   */
+  async #owing<Result>({ appId, endpointId }: LaneKey, write: () => Promise<Result>): Promise<Result> {
+    const routed = this.#member === null ? await this.#routing.findById(appId) : null;
+    const endpoint = routed?.endpoints.find(({ id }) => id === endpointId);
     const lane =
-      endpoint.fifo && this.#member === null
-        ? this.#dispatcher.scheduler.laneOf(routed.application, endpoint)
-        : null;
+      routed && endpoint?.fifo ? this.#dispatcher.scheduler.laneOf(routed.application, endpoint) : null;
     lane?.spill();
     try {
-      await this.#store.deliveries.resend({ ...key, now: AT_ONCE, idempotency });
+      return await write();
     } finally {
       if (lane) lane.spilling -= 1;
+      this.#claimer.wakeUp();
     }
-    this.#claimer.wakeUp();
   }
 
   async expungeMessages(request: { appId: string; ids: readonly string[] }): Promise<void> {
@@ -217,6 +238,7 @@ class DeliveryEngine implements Engine {
         this.#supervise("takeover", () => this.#claimer.takeOver(signal)),
         this.#supervise("claim", () => this.#claimer.run(signal)),
         this.#supervise("resume", () => this.#resumer.run(signal)),
+        this.#supervise("tasks", () => this.#tasks.run(signal)),
         runRetention({ store: this.#store, runtime: this.#runtime }, signal),
       );
     }

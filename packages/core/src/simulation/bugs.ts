@@ -143,7 +143,7 @@ const claimBugs = {
   },
   fifoReleasedEarly: {
     what: "a FIFO endpoint's followers are claimed like any others",
-    withinSeeds: 30,
+    withinSeeds: 150,
     breaks: ["fifoWaits", "fifoArrives"],
     ...withDeliveries(({ claimDue }) => ({
       claimDue: (request) =>

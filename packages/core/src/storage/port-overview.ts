@@ -14,6 +14,8 @@ export interface OverviewStore {
   countOwed(query: LaneOfDelivery & { now: number; limit: number }): Promise<OwedCounts>;
   /** Counts one step of an endpoint's attempts, the oldest first, by how they ended. */
   countAttempts(query: AttemptCountQuery): Promise<AttemptCountStep>;
+  /** Endpoints of all applications of an environment. */
+  countEndpoints(query: { environmentId: string }): Promise<{ active: number; disabled: number }>;
 }
 
 export interface Standing {

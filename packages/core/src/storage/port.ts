@@ -23,6 +23,7 @@ import type { CredentialStore } from "./port-credentials.ts";
 import type { Page } from "./port-page.ts";
 import type { ContentStore } from "./port-contents.ts";
 import type { OverviewStore } from "./port-overview.ts";
+import type { TaskStore } from "./port-task.ts";
 
 export type { ConsumerKey } from "./port-polling.ts";
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
@@ -40,6 +41,7 @@ export interface Store {
   readonly polling: PollingStore;
   readonly overview: OverviewStore;
   readonly contents: ContentStore;
+  readonly tasks: TaskStore;
   /**
    * What several processes on one store have to know of each other. Null: one process at a time uses the store,
    * so every lease that is not its own is of a process that is gone.

@@ -1,7 +1,6 @@
-import { invalidField } from "@posthaste/core/domain/errors";
-import { parseTime } from "@posthaste/core/domain/time";
 import { Type } from "typebox";
 import { Channel, Name, Tag, Time } from "./fields.ts";
+import { timeOf } from "./time-span.ts";
 
 const EVENT_TYPES_MAX = 100;
 
@@ -40,15 +39,7 @@ export function historyQuery(query: HistoryQuery): {
     channel: query.channel,
     tag: query.tag,
     eventTypes: query.event_types,
-    before: timeOf(query.before, "before"),
-    after: timeOf(query.after, "after"),
+    before: timeOf(query.before, ["query", "before"]),
+    after: timeOf(query.after, ["query", "after"]),
   };
-}
-
-export function timeOf(text: string | undefined, name: string): number | undefined {
-  if (text === undefined) return undefined;
-  const time = parseTime(text);
-  if (time === null)
-    throw invalidField(["query", name], "Must be a time with its zone, such as 2026-03-14T09:26:53Z.");
-  return time;
 }

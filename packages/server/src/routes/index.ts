@@ -31,6 +31,10 @@ import { createMessageToken } from "./authentication/message-token.ts";
 import { exchangeOneTimeToken } from "./authentication/one-time-token.ts";
 import { createPortalAccess } from "./authentication/portal-access.ts";
 import { whoami } from "./authentication/whoami.ts";
+import { cancelBackgroundTask } from "./background-task/cancel.ts";
+import { getBackgroundTask } from "./background-task/get.ts";
+import { listBackgroundTasks } from "./background-task/list.ts";
+import { bulkReplay } from "./endpoint/bulk-replay.ts";
 import { createEndpoint } from "./endpoint/create.ts";
 import { deleteEndpoint } from "./endpoint/delete.ts";
 import { getEndpoint } from "./endpoint/get.ts";
@@ -40,6 +44,8 @@ import { setEndpointHeaders } from "./endpoint/headers-set.ts";
 import { listEndpoints } from "./endpoint/list.ts";
 import { patchEndpoint } from "./endpoint/patch.ts";
 import { getEndpointRateLimitStatus } from "./endpoint/rate-limit-status.ts";
+import { recoverEndpoint } from "./endpoint/recover.ts";
+import { replayMissing } from "./endpoint/replay-missing.ts";
 import { getEndpointSecret } from "./endpoint/secret-get.ts";
 import { rotateEndpointSecret } from "./endpoint/secret-rotate.ts";
 import { sendExample } from "./endpoint/send-example.ts";
@@ -54,7 +60,9 @@ import { upsertEventType } from "./event-type/upsert.ts";
 import { getHealth } from "./health/get.ts";
 import { ping } from "./health/ping.ts";
 import { createMessageBatch } from "./message/batch.ts";
+import { bulkExpungeMessages } from "./message/bulk-expunge.ts";
 import { createMessage } from "./message/create.ts";
+import { expungeAllMessages } from "./message/expunge-all.ts";
 import { expungeMessage } from "./message/expunge.ts";
 import { getMessage } from "./message/get.ts";
 import { listMessages } from "./message/list.ts";
@@ -65,6 +73,10 @@ import { consumerSeek } from "./poller/consumer-seek.ts";
 import { poll } from "./poller/poll.ts";
 import { commitV2 } from "./poller/v2-commit.ts";
 import { pollV2 } from "./poller/v2-poll.ts";
+import { aggregateApplicationStats } from "./statistics/aggregate-app-stats.ts";
+import { aggregateEventTypes } from "./statistics/aggregate-event-types.ts";
+import { countApplicationAttempts } from "./statistics/app-attempts.ts";
+import { countEndpoints } from "./statistics/endpoint-count.ts";
 
 export const routes: readonly Route[] = [
   listApplications,
@@ -87,6 +99,9 @@ export const routes: readonly Route[] = [
   getEndpointStats,
   getEndpointRateLimitStatus,
   sendExample,
+  recoverEndpoint,
+  replayMissing,
+  bulkReplay,
   listEventTypes,
   createEventType,
   getEventType,
@@ -96,6 +111,8 @@ export const routes: readonly Route[] = [
   listMessages,
   createMessage,
   createMessageBatch,
+  bulkExpungeMessages,
+  expungeAllMessages,
   getMessage,
   expungeMessage,
   listAttemptsByEndpoint,
@@ -128,6 +145,13 @@ export const routes: readonly Route[] = [
   updateApiToken,
   patchApiToken,
   expireApiToken,
+  listBackgroundTasks,
+  getBackgroundTask,
+  cancelBackgroundTask,
+  aggregateEventTypes,
+  aggregateApplicationStats,
+  countEndpoints,
+  countApplicationAttempts,
   getHealth,
   ping,
   getMetrics,

@@ -205,6 +205,7 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     polling: store.polling,
     overview: store.overview,
     contents: store.contents,
+    tasks: store.tasks,
     cluster: store.cluster,
     health: () => store.health(),
     stats: () => store.stats(),

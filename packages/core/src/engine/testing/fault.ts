@@ -59,6 +59,7 @@ export class ProcessFault {
       polling: this.#wrap(store.polling),
       overview: this.#wrap(store.overview),
       contents: this.#wrap(store.contents),
+      tasks: this.#wrap(store.tasks),
       cluster: cluster && this.#wrap(cluster),
       health: () => store.health(),
       stats: () => store.stats(),

@@ -125,6 +125,7 @@ export function shareStore(store: Store): SharedStore {
     polling: store.polling,
     overview: store.overview,
     contents: store.contents,
+    tasks: store.tasks,
     applications: {
       ...bound(applications),
       insert: told(

@@ -8,6 +8,7 @@ import { modelHistory } from "./history.ts";
 import { modelPolling } from "./polling.ts";
 import { modelOverview } from "./overview.ts";
 import type { ModelState } from "./state.ts";
+import { modelTasks } from "./tasks.ts";
 import { carried, type SyncStore } from "./sync.ts";
 
 /**
@@ -26,6 +27,7 @@ export function modelStore(state: ModelState): SyncStore {
     polling: modelPolling(state),
     overview: modelOverview(state),
     contents: modelContents(state),
+    tasks: modelTasks(state),
     cluster: state.clustered ? modelCluster(state) : null,
     whole: {
       health: () => ({ ok: true }),

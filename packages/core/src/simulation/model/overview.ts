@@ -17,6 +17,15 @@ export function modelOverview(state: ModelState): Sync<OverviewStore> {
       }
       return counts;
     },
+    countEndpoints({ environmentId }) {
+      const living = [...state.endpoints.values()].filter(({ deleted, entity }) => {
+        const application = state.applications.get(entity.appId);
+        const there = !deleted && application?.deleted === false;
+        return there && application.entity.environmentId === environmentId;
+      });
+      const disabled = living.filter(({ entity }) => entity.disabled).length;
+      return { active: living.length - disabled, disabled };
+    },
     countAttempts(query) {
       const inRange = idRange(query, ID_PREFIX.attempt);
       const { cursor, limit, spanMs } = query;

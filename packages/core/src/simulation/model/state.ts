@@ -8,6 +8,7 @@ import type { EventType } from "../../domain/event-type.ts";
 import { IDEMPOTENCY_TTL_MS } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PollingConsumer, PollingEndpoint } from "../../domain/polling-endpoint.ts";
+import type { Task } from "../../domain/task.ts";
 import { AlreadyAnswered, type IdempotentAnswer, type LaneKey, type NodeRole } from "../../storage/port.ts";
 
 /** A delivery that is still owed. Held by nobody and without a time: paused. */
@@ -45,6 +46,13 @@ interface StoredKey {
   /** The message it answers with, or the answer of another kind of request. */
   readonly messageId: string | null;
   readonly answer: IdempotentAnswer | null;
+}
+
+interface TaskRow {
+  task: Task;
+  heldBy: string | null;
+  /** Raised by every claim. */
+  version: number;
 }
 
 interface NodeRow {
@@ -99,6 +107,7 @@ export class ModelState {
   readonly polling = new PollingState();
   readonly lanes = new Map<string, DueLaneRows>();
   readonly keys = new Map<string, StoredKey>();
+  readonly tasks = new Map<string, TaskRow>();
   readonly nodes = new Map<string, NodeRow>();
   /** Applications that were written to, oldest first. */
   readonly changes: string[] = [];

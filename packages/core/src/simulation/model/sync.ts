@@ -22,6 +22,7 @@ export interface SyncStore {
   readonly polling: Sync<Store["polling"]>;
   readonly overview: Sync<Store["overview"]>;
   readonly contents: Sync<Store["contents"]>;
+  readonly tasks: Sync<Store["tasks"]>;
   readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
   readonly whole: Sync<Pick<Store, "health" | "stats" | "close">>;
 }
@@ -47,6 +48,7 @@ export function carried(store: SyncStore, carry: Carry): Store {
     polling: noun("polling", store.polling, carry),
     overview: noun("overview", store.overview, carry),
     contents: noun("contents", store.contents, carry),
+    tasks: noun("tasks", store.tasks, carry),
     cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),
     ...noun("store", whole, carry),
   };

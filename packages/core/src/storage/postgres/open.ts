@@ -13,6 +13,7 @@ import { contentStore } from "./history/contents.ts";
 import { historyStore } from "./history/history-store.ts";
 import { overviewStore } from "./history/overview.ts";
 import { migratePostgres } from "./migrate.ts";
+import { taskStore } from "./tasks/task-store.ts";
 import { ensureDaysAhead, PartitionKeeper } from "./partitions.ts";
 import { pollingStore } from "./polling.ts";
 import { findHealth, findStats } from "./stats.ts";
@@ -55,6 +56,7 @@ class PostgresStore implements Store {
   readonly polling;
   readonly overview;
   readonly contents;
+  readonly tasks;
   readonly cluster;
   readonly #database: Database;
   readonly #partitions: PartitionKeeper;
@@ -72,6 +74,7 @@ class PostgresStore implements Store {
     this.polling = pollingStore(database);
     this.overview = overviewStore(database);
     this.contents = contentStore(database);
+    this.tasks = taskStore(database);
     this.cluster = clusterStore(database);
   }
 

@@ -24,6 +24,7 @@ const LEADS: Readonly<Record<string, readonly string[]>> = {
   polling_consumer: ["app_id"],
   polling_entry: ["app_id"],
   polling_head: ["environment_id", "app_id"],
+  background_task: ["environment_id"],
 };
 
 /** Statements that go over all applications, and why. */
@@ -41,6 +42,7 @@ const OVER_ALL: Readonly<Record<string, string>> = {
   "drop_days.delete_applications": "maintenance: what was deleted, of all applications",
   "orphan.stamp": "maintenance: what was deleted, by a partial index that is nearly empty",
   "orphan.cancel": "maintenance: what was deleted, by a partial index that is nearly empty",
+  "task.claim": "takes what runs, by a partial index that is nearly empty",
   "orphan.drain": "maintenance: what was deleted, by a partial index that is nearly empty",
 };
 

@@ -9,6 +9,7 @@ import { contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
 import { pollingStore } from "./client/polling.ts";
 import { overviewStore } from "./client/overview.ts";
+import { taskStore } from "./client/tasks.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
 import type { Reader } from "./reader/reader.ts";
 import { StoreThread } from "./thread.ts";
@@ -98,6 +99,7 @@ class SqliteStore implements Store {
   readonly polling;
   readonly overview;
   readonly contents;
+  readonly tasks;
   readonly cluster = null;
   readonly #threads: Threads;
   readonly #files: WorkerFiles;
@@ -120,6 +122,7 @@ class SqliteStore implements Store {
     this.polling = pollingStore(threads);
     this.overview = overviewStore(threads);
     this.contents = contentStore(threads);
+    this.tasks = taskStore(threads);
   }
 
   async health(): Promise<Health> {

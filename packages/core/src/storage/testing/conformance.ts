@@ -10,6 +10,7 @@ import { orphanSuite } from "./orphan.suite.ts";
 import { pollingSuite } from "./polling.suite.ts";
 import { overviewSuite } from "./overview.suite.ts";
 import { pruneSuite } from "./prune.suite.ts";
+import { taskSuite } from "./task.suite.ts";
 import type { MakeStore } from "./setup.ts";
 
 /** What every store guarantees. One suite for all of them: a change of the port starts here. */
@@ -24,6 +25,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     describe("polling endpoints", () => pollingSuite(makeStore));
     describe("overview", () => overviewSuite(makeStore));
     describe("contents", () => contentsSuite(makeStore));
+    describe("background tasks", () => taskSuite(makeStore));
     describe("retention", () => pruneSuite(makeStore));
     describe("orphans", () => orphanSuite(makeStore));
   });

@@ -44,6 +44,20 @@ export function overviewSuite(makeStore: MakeStore): void {
     expect(await ask(2)).toMatchObject({ due: 2, later: 2 });
   });
 
+  test("endpoints of an environment are counted, deleted ones and others' not", async () => {
+    const scene = await setup();
+    await setup();
+    await scene.addEndpoint({ disabled: true });
+    const gone = await scene.addEndpoint();
+    await scene.store.endpoints.delete({ appId: scene.app.id, id: gone.id });
+    const other = await scene.addApplication();
+    await scene.addEndpoint({ appId: other.id });
+    const environmentId = scene.environment.id;
+    expect(await scene.store.overview.countEndpoints({ environmentId })).toEqual({ active: 2, disabled: 1 });
+    await scene.store.applications.delete({ environmentId, id: other.id });
+    expect(await scene.store.overview.countEndpoints({ environmentId })).toEqual({ active: 1, disabled: 1 });
+  });
+
   test("attempts are counted in steps, by span and end, and by what their messages carry", async () => {
     const scene = await setup();
     const begin = Math.ceil(scene.now / 1_000) * 1_000;

@@ -216,4 +216,17 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["position", "integer"],
     ],
   },
+  {
+    // Held by nobody: it goes on where it was.
+    name: "background_task",
+    columns: [
+      ["environment_id", "text"],
+      ["id", "text"],
+      ["kind", "text"],
+      ["status", "text"],
+      ["work", "json"],
+      ["progress", "json"],
+      ...TIMES,
+    ],
+  },
 ];

@@ -1,12 +1,12 @@
-import { invalidField } from "@posthaste/core/domain/errors";
 import { OWED_COUNTED_MAX } from "@posthaste/core/domain/limits";
-import { DAY_MS, parseTime } from "@posthaste/core/domain/time";
+import { DAY_MS } from "@posthaste/core/domain/time";
 import { Type } from "typebox";
 import { jsonAnswer } from "../../answer.ts";
 import { environmentRoute } from "../../route.ts";
 import { findApplication, findEndpoint } from "../application/find.ts";
 import { tallyAttempts } from "../attempt/tally.ts";
 import { EndpointPath, named, Time } from "../fields.ts";
+import { timeOf } from "../time-span.ts";
 
 /** As Svix has it. */
 const SINCE_DEFAULT_MS = 28 * DAY_MS;
@@ -38,8 +38,8 @@ export const getEndpointStats = environmentRoute({
     const { id: endpointId } = findEndpoint(endpoints, call.params.endpoint_id);
     const lane = { appId: application.id, endpointId };
     const now = services.runtime.clock.now();
-    const after = timeOf(call.query.since, "since") ?? now - SINCE_DEFAULT_MS;
-    const before = timeOf(call.query.until, "until");
+    const after = timeOf(call.query.since, ["query", "since"]) ?? now - SINCE_DEFAULT_MS;
+    const before = timeOf(call.query.until, ["query", "until"]);
     const ended = { success: 0, fail: 0, canceled: 0 };
     await tallyAttempts({ ...lane, after, before, spanMs: null }, services, (each) => {
       // What is tried again has not ended.
@@ -50,11 +50,3 @@ export const getEndpointStats = environmentRoute({
     return jsonAnswer(200, { ...ended, pending: owed.due + owed.later + owed.paused, sending: owed.held });
   },
 });
-
-function timeOf(text: string | undefined, name: string): number | undefined {
-  if (text === undefined) return undefined;
-  const time = parseTime(text);
-  if (time === null)
-    throw invalidField(["query", name], "Must be a time with its zone, such as 2026-03-14T09:26:53Z.");
-  return time;
-}

@@ -3,7 +3,7 @@ import { environmentRoute } from "../../route.ts";
 import { findApplication } from "../application/find.ts";
 import { findPollingEndpoint } from "../destination/schemas.ts";
 import { Channel, Name, Time } from "../fields.ts";
-import { timeOf } from "../history-filters.ts";
+import { timeOf } from "../time-span.ts";
 import { fromIterator } from "./iterator.ts";
 import { pollAnswer } from "./answer.ts";
 import { readPolled } from "./read.ts";
@@ -33,7 +33,7 @@ export const poll = environmentRoute({
     const { application, pollingEndpoints } = await findApplication(call, services);
     const { eventTypes } = findPollingEndpoint(pollingEndpoints, params.sink_id);
     const appId = application.id;
-    const since = timeOf(query.after, "after");
+    const since = timeOf(query.after, ["query", "after"]);
     const start = since === undefined ? 0 : await services.store.polling.findPosition({ appId, since });
     const after = query.iterator === undefined ? start : fromIterator(query.iterator);
     const { limit, event_type: eventType, channel } = query;

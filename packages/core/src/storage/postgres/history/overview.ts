@@ -54,6 +54,13 @@ const countOwed = statement<[due: number, later: number, paused: number, all: nu
         AND next_attempt_at IS NULL LIMIT $4) AS each) AS paused) AS counted`,
 );
 
+const countEndpoints = statement<[active: number, disabled: number]>(
+  "overview.count_endpoints",
+  `SELECT count(*) FILTER (WHERE NOT e.disabled)::integer, count(*) FILTER (WHERE e.disabled)::integer
+   FROM application AS a JOIN endpoint AS e ON e.app_id = a.id
+   WHERE a.environment_id = $1 AND NOT a.deleted AND NOT e.deleted`,
+);
+
 type CountRow = [
   at: number,
   status: number,
@@ -98,6 +105,10 @@ export function overviewStore({ lists }: Pick<Database, "lists">): OverviewStore
       return { due, later, paused, held: Math.max(0, all - due - later - paused) };
     },
     countAttempts: (query) => countAttempts(lists, query),
+    async countEndpoints({ environmentId }) {
+      const [[active, disabled] = [0, 0]] = (await lists.query(countEndpoints, [environmentId])).rows;
+      return { active, disabled };
+    },
   };
 }
 

@@ -6,5 +6,6 @@ export function overviewStore({ reader }: Pick<Threads, "reader">): OverviewStor
     listStandings: (query) => reader.call("listStandings", query),
     countOwed: (query) => reader.call("countOwed", query),
     countAttempts: (query) => reader.call("countAttempts", query),
+    countEndpoints: (query) => reader.call("countEndpoints", query),
   };
 }

@@ -19,7 +19,12 @@ type DueState = readonly [nextAttemptAt: number | null, held: number];
 type LastAttempt = readonly [status: number, statusCode: number];
 
 export function overviewReads(db: DatabaseSync) {
-  return { listStandings: standings(db), countOwed: owedCounts(db), countAttempts: attemptCounts(db) };
+  return {
+    listStandings: standings(db),
+    countOwed: owedCounts(db),
+    countAttempts: attemptCounts(db),
+    countEndpoints: endpointCounts(db),
+  };
 }
 
 function standings(db: DatabaseSync) {
@@ -70,6 +75,19 @@ function owedCounts(db: DatabaseSync) {
     const others = counts.due + counts.later + counts.paused;
     // Those that are held have no index: they are what the others leave of all.
     return { ...counts, held: Math.max(0, ask(all, others + limit) - others) };
+  };
+}
+
+function endpointCounts(db: DatabaseSync) {
+  const count = query<[active: number, disabled: number]>(
+    db,
+    `SELECT count(*) FILTER (WHERE endpoint.disabled = 0), count(*) FILTER (WHERE endpoint.disabled = 1)
+     FROM application CROSS JOIN endpoint ON endpoint.app_id = application.id
+     WHERE application.environment_id = ? AND application.deleted = 0 AND endpoint.deleted = 0`,
+  );
+  return ({ environmentId }: { environmentId: string }) => {
+    const [active, disabled] = count.get(environmentId) ?? [0, 0];
+    return { active, disabled };
   };
 }
 

@@ -21,6 +21,7 @@ import { PollingWriter } from "./polling.ts";
 import { PruneWriter } from "./prune.ts";
 import { SettleWriter } from "./settle.ts";
 import { Space } from "./space.ts";
+import { TaskWriter } from "./tasks.ts";
 import { WriterDatabase } from "./writer-database.ts";
 
 const CACHE_KIB = 24_576;
@@ -46,6 +47,7 @@ export function createWriter(files: WorkerFiles) {
   const leases = new LeaseWriter(database, idempotency);
   const prunes = new PruneWriter(database, lists);
   const contents = new ContentWriter(database);
+  const tasks = new TaskWriter(database, idempotency);
   const orphans = new OrphanWriter(database, lists);
   return {
     commit: (batch: EncodedBatch) => commitBatch(parts, batch),
@@ -60,6 +62,10 @@ export function createWriter(files: WorkerFiles) {
     prune: prunes.prune.bind(prunes),
     expungeMessages: contents.expungeMessages.bind(contents),
     expungeAttempt: contents.expungeAttempt.bind(contents),
+    insertTask: tasks.insertTask.bind(tasks),
+    claimTask: tasks.claimTask.bind(tasks),
+    stepTask: tasks.stepTask.bind(tasks),
+    cancelTask: tasks.cancelTask.bind(tasks),
     cancelOrphans: orphans.cancelOrphans.bind(orphans),
     health() {
       idle.run();

@@ -1,0 +1,22 @@
+import { environmentRoute } from "../../route.ts";
+import { BackgroundTaskOut, findTask, TaskPath, taskText } from "./schemas.ts";
+
+export const cancelBackgroundTask = environmentRoute({
+  method: "POST",
+  path: "/api/v1/background-task/:task_id/cancel",
+  operationId: "v1.background-task.cancel",
+  tag: "Background Tasks",
+  scope: "write:task",
+  summary: "Cancel Background Task",
+  description:
+    "Stops a background task between two steps; what it did stays, and deliveries that it owed are sent. One that has " +
+    "ended stays as it is. An addition to Svix's contract.",
+  params: TaskPath,
+  answers: { 200: BackgroundTaskOut },
+  async handle(call, services) {
+    const { environmentId } = call;
+    const { id } = await findTask(call, services);
+    await services.store.tasks.cancel({ environmentId, id, now: services.runtime.clock.now() });
+    return { status: 200, text: taskText(await findTask(call, services)) };
+  },
+});

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { PERMISSIONS } from "./permission.ts";
 import type { Route } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
@@ -57,7 +58,13 @@ const messagesUrl = (): string => `/api/v1/app/${ids["app_id"]}/msg`;
 
 describe("every operation", () => {
   it("declares who may call it, and only the known four are open to anyone", () => {
-    expect(routes.filter(({ scope }) => scope !== "public" && scope !== "environment")).toEqual([]);
+    const known = new Set<string>([...PERMISSIONS, "public", "caller"]);
+    expect(routes.filter(({ scope }) => !known.has(scope))).toEqual([]);
+    // What changes something is no GET, and what a read allows is nothing that PUT, PATCH or DELETE do.
+    for (const { scope, method, operationId } of guarded) {
+      if (scope === "caller" || method === "POST") continue;
+      expect([operationId, scope.startsWith("read:")]).toEqual([operationId, method === "GET"]);
+    }
     expect(open.map(({ operationId }) => operationId).toSorted()).toEqual([
       "metrics.get",
       "v1.health.get",

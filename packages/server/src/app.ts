@@ -8,6 +8,7 @@ import fastify, {
 } from "fastify";
 import type { Answer } from "./answer.ts";
 import { ApiKeys } from "./auth.ts";
+import { assertMay, type Caller, type Door } from "./caller.ts";
 import * as limits from "./http-limits.ts";
 import { AnswerMemory } from "./idempotency.ts";
 import { describeApi } from "./openapi.ts";
@@ -18,8 +19,8 @@ import { WriteOrder } from "./write-order.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Set once the API key was checked. */
-    environmentId: string | null;
+    /** Set once the credential was checked. */
+    caller: Caller | null;
   }
 }
 
@@ -36,7 +37,7 @@ export function buildApp(ground: Ground): FastifyInstance {
   const keys = new ApiKeys(store.environments, runtime.clock);
   const app = newFastify();
   app.server.maxConnections = limits.CONNECTIONS_MAX;
-  app.decorateRequest("environmentId", null);
+  app.decorateRequest("caller", null);
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     send(reply, problemAnswer(error, { log: runtime.log, route: request.routeOptions }));
   });
@@ -121,8 +122,9 @@ function serve(
   route: Route,
   { keys, services }: { keys: ApiKeys; services: Services },
 ): void {
-  const guarded = route.scope !== "public";
-  const refused = guarded && services.role === "worker";
+  const { scope } = route;
+  const door = scope === "public" ? null : { need: scope, inApplication: route.path.includes("/:app_id") };
+  const refused = door !== null && services.role === "worker";
   app.route({
     method: route.head ? ["GET", "HEAD"] : route.method,
     url: route.path,
@@ -130,13 +132,12 @@ function serve(
     onRequest(request, _reply, done) {
       if (refused) throw new PosthasteError("unavailable", ONLY_SENDS);
       refuseBody(request, route.bodyMaxBytes);
-      if (!guarded) return done();
-      const environment = keys.environmentOf(request.headers.authorization);
-      if (typeof environment === "string") {
-        request.environmentId = environment;
-        return done();
-      }
-      void whenKnown(environment, request, done);
+      if (door === null) return done();
+      const caller = keys.callerOf(request.headers.authorization);
+      if (caller instanceof Promise) return void whenKnown(caller, { request, door, done });
+      assertMay(caller, door);
+      request.caller = caller;
+      done();
     },
     handler(request, reply) {
       // No promise is returned: Fastify would wrap it once more.
@@ -150,15 +151,16 @@ function serve(
 
 const ONLY_SENDS = "This node only sends. Send requests to a node with the role api or all.";
 
-/** Lets a request wait for the look-up of its key. */
+/** Lets a request wait for the look-up of its credential. */
 async function whenKnown(
-  environment: Promise<string>,
-  request: FastifyRequest,
-  done: (error?: Error) => void,
+  asked: Promise<Caller>,
+  { request, door, done }: { request: FastifyRequest; door: Door; done: (error?: Error) => void },
 ): Promise<void> {
   let refusal: Error | undefined;
   try {
-    request.environmentId = await environment;
+    const caller = await asked;
+    assertMay(caller, door);
+    request.caller = caller;
   } catch (error) {
     refusal = error instanceof Error ? error : new Error(String(error));
   }
@@ -168,7 +170,7 @@ async function whenKnown(
 function incomingOf(request: FastifyRequest): Incoming {
   const { raw, headers } = request;
   return {
-    environmentId: request.environmentId,
+    caller: request.caller,
     method: raw.method ?? "",
     url: raw.url ?? "",
     params: request.params,

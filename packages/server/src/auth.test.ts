@@ -30,30 +30,30 @@ function setup(): {
 describe("an API key", () => {
   it("is asked for once and then known, however its scheme is written", async () => {
     const { keys, asked } = setup();
-    expect(await keys.environmentOf(`Bearer ${KEY}`)).toBe("env_1");
-    expect(keys.environmentOf(`Bearer ${KEY}`)).toBe("env_1");
-    expect(keys.environmentOf(`bearer  ${KEY} `)).toBe("env_1");
+    expect(await keys.callerOf(`Bearer ${KEY}`)).toMatchObject({ environmentId: "env_1" });
+    expect(keys.callerOf(`Bearer ${KEY}`)).toMatchObject({ environmentId: "env_1" });
+    expect(keys.callerOf(`bearer  ${KEY} `)).toMatchObject({ environmentId: "env_1" });
     expect(asked()).toBe(1);
   });
 
   it("in a burst is asked for once", async () => {
     const { keys, asked } = setup();
     const environments = await Promise.all(
-      Array.from({ length: 20 }, async () => keys.environmentOf(`Bearer ${KEY}`)),
+      Array.from({ length: 20 }, async () => keys.callerOf(`Bearer ${KEY}`)),
     );
-    expect(new Set(environments)).toEqual(new Set(["env_1"]));
+    expect(new Set(environments.map(({ environmentId }) => environmentId))).toEqual(new Set(["env_1"]));
     expect(asked()).toBe(1);
   });
 
   it("that is taken away stops working within the time it is kept", async () => {
     const { keys, known, runtime } = setup();
-    await keys.environmentOf(`Bearer ${KEY}`);
+    await keys.callerOf(`Bearer ${KEY}`);
     known.delete(KEY);
     await runtime.advance(API_KEY_CACHE_MS);
-    await expect(keys.environmentOf(`Bearer ${KEY}`)).rejects.toMatchObject({
+    await expect(keys.callerOf(`Bearer ${KEY}`)).rejects.toMatchObject({
       code: "authentication_failed",
     });
-    await expect(keys.environmentOf(`Bearer ${KEY}`)).rejects.toMatchObject({
+    await expect(keys.callerOf(`Bearer ${KEY}`)).rejects.toMatchObject({
       code: "authentication_failed",
     });
   });
@@ -61,9 +61,9 @@ describe("an API key", () => {
   it("that is new works at once, also after it was refused", async () => {
     const { keys, known } = setup();
     const other = "phk_live_ZZZZZZZZZZZZZZZZZZZZZZ";
-    await expect(keys.environmentOf(`Bearer ${other}`)).rejects.toThrow();
+    await expect(keys.callerOf(`Bearer ${other}`)).rejects.toThrow();
     known.add(other);
-    expect(await keys.environmentOf(`Bearer ${other}`)).toBe("env_1");
+    expect(await keys.callerOf(`Bearer ${other}`)).toMatchObject({ environmentId: "env_1" });
   });
 
   it("of another form is refused without asking", () => {
@@ -77,25 +77,23 @@ describe("an API key", () => {
       "Bearer phk_live_short",
       `Bearer ${KEY}$`,
     ]) {
-      expect(() => keys.environmentOf(header)).toThrow(
-        expect.objectContaining({ code: "authentication_failed" }),
-      );
+      expect(() => keys.callerOf(header)).toThrow(expect.objectContaining({ code: "authentication_failed" }));
     }
     expect(asked()).toBe(0);
   });
 
   it("is forgotten when too many others came after it", async () => {
     const { keys, known, asked } = setup();
-    await keys.environmentOf(`Bearer ${KEY}`);
+    await keys.callerOf(`Bearer ${KEY}`);
     for (let count = 0; count < API_KEYS_CACHED_MAX; count++) {
       const key = `phk_live_${String(count).padStart(20, "0")}`;
       known.clear();
       known.add(key);
-      await keys.environmentOf(`Bearer ${key}`);
+      await keys.callerOf(`Bearer ${key}`);
     }
     const before = asked();
     known.add(KEY);
-    await keys.environmentOf(`Bearer ${KEY}`);
+    await keys.callerOf(`Bearer ${KEY}`);
     expect(asked()).toBe(before + 1);
   });
 });

@@ -32,6 +32,10 @@ const HTTPValidationError = named(
   }),
 );
 
+const ABOUT_SECURITY =
+  "An API key of one environment, phk_…, or a token of one application's portal. Each operation names the permission " +
+  "it needs; one that names none takes any credential.";
+
 /** The routes as OpenAPI 3.1, as JSON text with its keys in order: the same routes give the same text. */
 export async function describeApi(routes: readonly Route[]): Promise<string> {
   // An application of its own, never served: the one that is served carries no schemas and checks by itself.
@@ -51,7 +55,7 @@ export async function describeApi(routes: readonly Route[]): Promise<string> {
       },
       components: {
         securitySchemes: {
-          HTTPBearer: { type: "http", scheme: "bearer", description: "An API key of one environment: phk_…" },
+          HTTPBearer: { type: "http", scheme: "bearer", description: ABOUT_SECURITY },
         },
       },
     },
@@ -71,8 +75,8 @@ export async function describeApi(routes: readonly Route[]): Promise<string> {
 }
 
 function describe(app: FastifyInstance, route: Route, schemas: NamedSchemas): void {
-  const isPublic = route.scope === "public";
-  const { description, params, query, body, method } = route;
+  const { description, params, query, body, method, scope } = route;
+  const isPublic = scope === "public";
   app.route({
     method,
     url: route.path,
@@ -82,7 +86,7 @@ function describe(app: FastifyInstance, route: Route, schemas: NamedSchemas): vo
       tags: [route.tag],
       summary: route.summary,
       description,
-      ...(isPublic ? {} : { security: [{ HTTPBearer: [] }] }),
+      ...(isPublic ? {} : { security: [{ HTTPBearer: scope === "caller" ? [] : [scope] }] }),
       ...(params === null ? {} : { params: schemas.referring(params) }),
       ...(query === null ? {} : { querystring: schemas.referring(query) }),
       ...(body === null ? {} : { body: schemas.referring(body) }),
@@ -105,6 +109,7 @@ const IDEMPOTENCY_HEADER = Type.Object({
 const REFUSALS: Readonly<Record<number, string>> = {
   400: "The request cannot be read, or asks for what is not allowed.",
   401: "No key, or one that is not of this server.",
+  403: "The key or token does not have the permission that this operation names.",
   404: "Not there, or of another application or environment.",
   409: "Taken already.",
   413: "The body is too large.",

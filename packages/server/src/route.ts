@@ -5,6 +5,7 @@ import type { Runtime } from "@posthaste/core/runtime/runtime";
 import type { NodeRole, Store } from "@posthaste/core/storage/port";
 import { Type, type Static, type TObject, type TSchema } from "typebox";
 import type { Answer } from "./answer.ts";
+import type { Caller, Need } from "./caller.ts";
 import { keyedRequest, type AnswerMemory, type KeyedRequest, type Remember } from "./idempotency.ts";
 import { readJsonBody, type JsonBody } from "./json-body.ts";
 import { queryReader } from "./query.ts";
@@ -44,8 +45,12 @@ export interface Services extends Ground {
   readonly describe: () => Promise<string>;
 }
 
-/** Who may call: `public` is anyone, `environment` any key of an environment, which then sees that one only. */
-type Scope = "public" | "environment";
+/**
+ * Who may call. `public` is anyone. A permission is one word of `permission.ts`: a credential without it gets 403, and
+ * one that has it sees its own environment only (and its own application, when it is a portal token). `caller` is any
+ * credential, for what concerns that credential alone. There is no default: a route without a scope does not build.
+ */
+type Scope = "public" | Need;
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -75,10 +80,10 @@ export interface Route extends Described {
   readonly run: (incoming: Incoming, services: Services) => Promise<Answer>;
 }
 
-/** A request as it came, after its key was checked. */
+/** A request as it came, after its credential was checked: it exists and has what the scope asks for. */
 export interface Incoming {
   /** Null for public routes only. */
-  readonly environmentId: string | null;
+  readonly caller: Caller | null;
   readonly method: string;
   readonly url: string;
   readonly params: unknown;
@@ -89,6 +94,8 @@ export interface Incoming {
 
 /** A request as a handler gets it: checked against the schemas. */
 interface Call<Params, Query, Body> {
+  readonly caller: Caller;
+  /** The caller's. */
   readonly environmentId: string;
   readonly params: Params;
   readonly query: Query;
@@ -106,7 +113,8 @@ interface EnvironmentRoute<
   Query extends TObject,
   Body extends TSchema,
 > extends Described {
-  readonly scope: "environment";
+  /** What a credential needs for it. */
+  readonly scope: Need;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
@@ -157,8 +165,9 @@ export function environmentRoute<
     bodyMaxBytes: definition.bodyMaxBytes ?? REQUEST_BODY_MAX_BYTES,
     head: false,
     run(incoming, services) {
-      const { environmentId, bytes } = incoming;
-      if (environmentId === null) throw new PosthasteError("authentication_failed");
+      const { caller, bytes } = incoming;
+      if (caller === null) throw new PosthasteError("authentication_failed");
+      const { environmentId } = caller;
       const json: JsonBody =
         body === undefined
           ? NO_BODY
@@ -176,6 +185,7 @@ export function environmentRoute<
             })
           : null;
       const call = {
+        caller,
         environmentId,
         params: checked(params, incoming.params, PATH_LOC),
         query: checked(query?.checker, query?.read(incoming.query), QUERY_LOC),

@@ -10,6 +10,10 @@ export const ERRORS = {
     status: 401,
     detail: "Send an API key of this server as 'Authorization: Bearer phk_…'.",
   },
+  insufficient_access: {
+    status: 403,
+    detail: "This key or token may not do that. Use one with the permission.",
+  },
   not_found: { status: 404, detail: "Entity not found." },
   method_not_allowed: { status: 405, detail: "This path does not take that method." },
   conflict: { status: 409, detail: "The entity already exists." },

@@ -8,7 +8,7 @@ export const createApplication = environmentRoute({
   path: "/api/v1/app",
   operationId: "v1.application.create",
   tag: "Application",
-  scope: "environment",
+  scope: "write:application",
   summary: "Create Application",
   description:
     "Creates an application: one of your customers, whose endpoints and messages are kept apart from all others. " +

@@ -9,7 +9,7 @@ export const deleteApplication = environmentRoute({
   path: "/api/v1/app/:app_id",
   operationId: "v1.application.delete",
   tag: "Application",
-  scope: "environment",
+  scope: "write:application",
   summary: "Delete Application",
   description: "Deletes the application and its endpoints. What was still to be sent is canceled.",
   params: AppPath,

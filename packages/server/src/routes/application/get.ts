@@ -8,7 +8,7 @@ export const getApplication = environmentRoute({
   path: "/api/v1/app/:app_id",
   operationId: "v1.application.get",
   tag: "Application",
-  scope: "environment",
+  scope: "read:application",
   summary: "Get Application",
   description: "The application an id or uid names; 404 when the environment has none.",
   params: AppPath,

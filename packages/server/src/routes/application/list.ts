@@ -15,7 +15,7 @@ export const listApplications = environmentRoute({
   path: "/api/v1/app",
   operationId: "v1.application.list",
   tag: "Application",
-  scope: "environment",
+  scope: "read:application",
   summary: "List Applications",
   description: "The applications of the environment, oldest first.",
   query: Type.Object({

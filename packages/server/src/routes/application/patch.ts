@@ -9,7 +9,7 @@ export const patchApplication = environmentRoute({
   path: "/api/v1/app/:app_id",
   operationId: "v1.application.patch",
   tag: "Application",
-  scope: "environment",
+  scope: "write:application",
   summary: "Patch Application",
   description: "Changes the fields given and leaves the others. `null` takes uid or throttleRate away.",
   params: AppPath,

@@ -18,7 +18,7 @@ export const upsertApplication = environmentRoute({
   path: "/api/v1/app/:app_id",
   operationId: "v1.application.upsert",
   tag: "Application",
-  scope: "environment",
+  scope: "write:application",
   summary: "Upsert Application",
   description:
     "Replaces the application's fields, those left out get their defaults; creates it (201) when there is none. " +

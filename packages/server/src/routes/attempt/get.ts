@@ -11,7 +11,7 @@ export const getAttempt = environmentRoute({
   path: "/api/v1/app/:app_id/msg/:msg_id/attempt/:attempt_id",
   operationId: "v1.message-attempt.get",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "Get Attempt",
   description: "One attempt of a message with what was answered; 404 when the message has no such attempt.",
   params: AttemptPath,

@@ -10,7 +10,7 @@ export const listAttemptsByEndpoint = environmentRoute({
   path: "/api/v1/app/:app_id/attempt/endpoint/:endpoint_id",
   operationId: "v1.message-attempt.list-by-endpoint",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "List Attempts By Endpoint",
   description: "What was tried at an endpoint, newest first.",
   params: EndpointPath,

@@ -15,7 +15,7 @@ export const listAttemptsByMessage = environmentRoute({
   path: "/api/v1/app/:app_id/attempt/msg/:msg_id",
   operationId: "v1.message-attempt.list-by-msg",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "read:attempt",
   summary: "List Attempts By Msg",
   description: "What was tried to deliver a message, newest first.",
   params: MessagePath,

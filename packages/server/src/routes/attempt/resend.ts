@@ -12,7 +12,7 @@ export const resendMessage = environmentRoute({
   path: "/api/v1/app/:app_id/msg/:msg_id/endpoint/:endpoint_id/resend",
   operationId: "v1.message-attempt.resend",
   tag: "Message Attempt",
-  scope: "environment",
+  scope: "write:attempt",
   summary: "Resend Webhook",
   description:
     "Sends a message to an endpoint once more, at once and without retries; one that waits for its next attempt is " +

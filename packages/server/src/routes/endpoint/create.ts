@@ -9,7 +9,7 @@ export const createEndpoint = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint",
   operationId: "v1.endpoint.create",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:endpoint",
   summary: "Create Endpoint",
   description:
     "Creates an endpoint. Messages accepted from now on are sent to it. Refused with 400 `url_not_allowed` or " +

@@ -9,7 +9,7 @@ export const deleteEndpoint = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id",
   operationId: "v1.endpoint.delete",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:endpoint",
   summary: "Delete Endpoint",
   description: "Deletes the endpoint. What was still to be sent to it is canceled.",
   params: EndpointPath,

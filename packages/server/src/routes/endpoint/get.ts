@@ -8,7 +8,7 @@ export const getEndpoint = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id",
   operationId: "v1.endpoint.get",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "read:endpoint",
   summary: "Get Endpoint",
   description:
     "The endpoint an id or uid names; 404 when the application has none. Its secret and headers are asked for apart.",

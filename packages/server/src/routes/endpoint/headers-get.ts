@@ -9,7 +9,7 @@ export const getEndpointHeaders = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/headers",
   operationId: "v1.endpoint.get-headers",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "read:endpoint",
   summary: "Get Endpoint Headers",
   description: "The headers sent with every attempt. Secret ones are listed by name only.",
   params: EndpointPath,

@@ -10,7 +10,7 @@ export const patchEndpointHeaders = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/headers",
   operationId: "v1.endpoint.patch-headers",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:endpoint",
   summary: "Patch Endpoint Headers",
   description: "Adds, replaces or takes away single headers and leaves the others.",
   params: EndpointPath,

@@ -10,7 +10,7 @@ export const setEndpointHeaders = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/headers",
   operationId: "v1.endpoint.set-headers",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:endpoint",
   summary: "Update Endpoint Headers",
   description: "Replaces all headers of the endpoint, secret ones too.",
   params: EndpointPath,

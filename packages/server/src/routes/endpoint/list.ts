@@ -11,7 +11,7 @@ export const listEndpoints = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint",
   operationId: "v1.endpoint.list",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "read:endpoint",
   summary: "List Endpoints",
   description: "The endpoints of the application, newest first.",
   params: AppPath,

@@ -17,7 +17,7 @@ export const patchEndpoint = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id",
   operationId: "v1.endpoint.patch",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:endpoint",
   summary: "Patch Endpoint",
   description:
     "Changes the fields given and leaves the others. `disabled: false` on a disabled endpoint sends what waited for " +

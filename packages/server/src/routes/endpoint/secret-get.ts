@@ -13,7 +13,7 @@ export const getEndpointSecret = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/secret",
   operationId: "v1.endpoint.get-secret",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "read:endpoint-secret",
   summary: "Get Endpoint Secret",
   description:
     "The key a receiver verifies with: the shared `whsec_` secret, or of an ed25519 pair the public `whpk_` half.",

@@ -32,7 +32,7 @@ export const rotateEndpointSecret = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id/secret/rotate",
   operationId: "v1.endpoint.rotate-secret",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:endpoint-secret",
   summary: "Rotate Endpoint Secret",
   description:
     "Signs with a new key from now on. The old one signs too until its grace period ends, so that the receiver can " +

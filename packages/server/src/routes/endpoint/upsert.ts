@@ -20,7 +20,7 @@ export const upsertEndpoint = environmentRoute({
   path: "/api/v1/app/:app_id/endpoint/:endpoint_id",
   operationId: "v1.endpoint.upsert",
   tag: "Endpoint",
-  scope: "environment",
+  scope: "write:endpoint",
   summary: "Upsert Endpoint",
   description:
     "Replaces the endpoint's fields, those left out get their defaults; its secret and headers stay. Creates it " +

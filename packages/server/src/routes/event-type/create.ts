@@ -7,7 +7,7 @@ export const createEventType = environmentRoute({
   path: "/api/v1/event-type",
   operationId: "v1.event-type.create",
   tag: "Event Type",
-  scope: "environment",
+  scope: "write:event-type",
   summary: "Create Event Type",
   description:
     "Creates an event type, or brings an archived one of that name back with these fields. Endpoints can filter on " +

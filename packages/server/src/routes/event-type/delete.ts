@@ -9,7 +9,7 @@ export const deleteEventType = environmentRoute({
   path: "/api/v1/event-type/:event_type_name",
   operationId: "v1.event-type.delete",
   tag: "Event Type",
-  scope: "environment",
+  scope: "write:event-type",
   summary: "Delete Event Type",
   description:
     "Archives the event type: endpoints that filter on it go on, lists leave it out, creating it again brings it " +

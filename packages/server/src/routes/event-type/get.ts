@@ -6,7 +6,7 @@ export const getEventType = environmentRoute({
   path: "/api/v1/event-type/:event_type_name",
   operationId: "v1.event-type.get",
   tag: "Event Type",
-  scope: "environment",
+  scope: "read:event-type",
   summary: "Get Event Type",
   description: "The event type of that name with its schemas, archived or not; 404 when there is none.",
   params: EventTypePath,

@@ -9,7 +9,7 @@ export const listEventTypes = environmentRoute({
   path: "/api/v1/event-type",
   operationId: "v1.event-type.list",
   tag: "Event Type",
-  scope: "environment",
+  scope: "read:event-type",
   summary: "List Event Types",
   description: "The event types of the environment by name. `iterator` is a name here.",
   query: Type.Object({

@@ -7,7 +7,7 @@ export const patchEventType = environmentRoute({
   path: "/api/v1/event-type/:event_type_name",
   operationId: "v1.event-type.patch",
   tag: "Event Type",
-  scope: "environment",
+  scope: "write:event-type",
   summary: "Patch Event Type",
   description:
     "Changes the fields given and leaves the others. `null` takes schemas, groupName or featureFlags away.",

@@ -14,7 +14,7 @@ export const upsertEventType = environmentRoute({
   path: "/api/v1/event-type/:event_type_name",
   operationId: "v1.event-type.upsert",
   tag: "Event Type",
-  scope: "environment",
+  scope: "write:event-type",
   summary: "Upsert Event Type",
   description:
     "Replaces the event type's fields, those left out get their defaults; creates it (201) when there is none.",

@@ -50,7 +50,7 @@ export const createMessageBatch = environmentRoute({
   path: "/api/v1/app/:app_id/msg/batch",
   operationId: "v1.message.create-batch",
   tag: "Message",
-  scope: "environment",
+  scope: "write:message",
   summary: "Create Message Batch",
   description:
     `Accepts up to ${BATCH_MESSAGES_MAX} messages (${BATCH_BODY_MAX_BYTES / 1_048_576} MiB) in one request, each ` +

@@ -19,7 +19,7 @@ export const createMessage = environmentRoute({
   path: "/api/v1/app/:app_id/msg",
   operationId: "v1.message.create",
   tag: "Message",
-  scope: "environment",
+  scope: "write:message",
   summary: "Create Message",
   description:
     "Accepts a message and sends it to every endpoint of the application that wants it. 202 means that it is on " +

@@ -10,7 +10,7 @@ export const getMessage = environmentRoute({
   path: "/api/v1/app/:app_id/msg/:msg_id",
   operationId: "v1.message.get",
   tag: "Message",
-  scope: "environment",
+  scope: "read:message",
   summary: "Get Message",
   description: "The message an id or eventId names; 404 when the application has none.",
   params: MessagePath,

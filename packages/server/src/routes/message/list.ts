@@ -12,7 +12,7 @@ export const listMessages = environmentRoute({
   path: "/api/v1/app/:app_id/msg",
   operationId: "v1.message.list",
   tag: "Message",
-  scope: "environment",
+  scope: "read:message",
   summary: "List Messages",
   description: "The messages of the application, newest first.",
   params: AppPath,

@@ -76,8 +76,9 @@ module.exports = {
     coreMayImport("storage/contain", ["storage/port"]),
     coreMayImport("storage/id-range", ["domain", "storage/port"]),
     coreMayImport("egress", ["domain", "runtime"]),
-    coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
-    coreMayImport("simulation", ["domain", "runtime", "storage/port", "egress", "engine"]),
+    coreMayImport("transform", ["domain", "runtime", "egress"]),
+    coreMayImport("engine", ["domain", "runtime", "storage/port", "egress", "transform"]),
+    coreMayImport("simulation", ["domain", "runtime", "storage/port", "egress", "engine", "transform"]),
     {
       name: "simulation-is-nobodys-part",
       severity: "error",

@@ -88,7 +88,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     this.#connection = connection;
     const { url, headers, request } = this.#input;
     connection.client.dispatch(
-      { method: "POST", path: url.path, headers, body: request.body, blocking: false },
+      { method: request.method ?? "POST", path: url.path, headers, body: request.body, blocking: false },
       this,
     );
   }

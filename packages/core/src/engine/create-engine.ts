@@ -5,6 +5,7 @@ import { DRAIN_TIMEOUT_MS, LEASE_RELEASE_BATCH } from "../domain/limits.ts";
 import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Transformer } from "../transform/transformer.ts";
 import { type NodeRole, type Store, StoreUnavailable } from "../storage/port.ts";
 import { Acceptor } from "./accept.ts";
 import { Applications } from "./applications.ts";
@@ -32,6 +33,8 @@ import { Routing } from "./routing.ts";
 export interface EngineOptions {
   readonly store: Store;
   readonly egress: Egress;
+  /** Runs endpoints' transformations; without one, attempts of endpoints that have one fail. */
+  readonly transformer?: Transformer | undefined;
   readonly runtime: Runtime;
   readonly observer: EngineObserver;
   /** What this node does; default all. Anything else needs a store with a cluster. */
@@ -87,6 +90,7 @@ class DeliveryEngine implements Engine {
       due,
       committer,
       egress,
+      transformer: options.transformer ?? null,
       runtime,
       observer,
       scheduleMs: retryScheduleMs,

@@ -20,6 +20,9 @@ import { listEndpoints } from "./endpoint/list.ts";
 import { patchEndpoint } from "./endpoint/patch.ts";
 import { getEndpointSecret } from "./endpoint/secret-get.ts";
 import { rotateEndpointSecret } from "./endpoint/secret-rotate.ts";
+import { getEndpointTransformation } from "./endpoint/transformation-get.ts";
+import { patchEndpointTransformation } from "./endpoint/transformation-patch.ts";
+import { simulateEndpointTransformation } from "./endpoint/transformation-simulate.ts";
 import { upsertEndpoint } from "./endpoint/upsert.ts";
 import { createEventType } from "./event-type/create.ts";
 import { deleteEventType } from "./event-type/delete.ts";
@@ -54,6 +57,9 @@ export const routes: readonly Route[] = [
   patchEndpointHeaders,
   getEndpointSecret,
   rotateEndpointSecret,
+  getEndpointTransformation,
+  patchEndpointTransformation,
+  simulateEndpointTransformation,
   listEventTypes,
   createEventType,
   getEventType,

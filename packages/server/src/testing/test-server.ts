@@ -10,6 +10,7 @@ import { parsePolicy } from "@posthaste/core/egress/policy";
 import { checkUrl } from "@posthaste/core/egress/url-policy";
 import { fakeRuntime, type FakeRuntime } from "@posthaste/core/runtime/testing/fake-runtime";
 import { openSqliteStore } from "@posthaste/core/storage/sqlite/open";
+import { TransformPool } from "@posthaste/core/transform/pool";
 import type { Store } from "@posthaste/core/storage/port";
 import { createSigner } from "@posthaste/receiver/node";
 import type { FastifyInstance } from "fastify";
@@ -139,13 +140,15 @@ export async function startTestServer(): Promise<TestServer> {
     },
     close: async () => {},
   };
-  const engine = createEngine({ store, egress, runtime, observer: SILENT });
+  const transformer = new TransformPool({ runtime });
+  const engine = createEngine({ store, egress, transformer, runtime, observer: SILENT });
   const policy = parsePolicy({ allowHttp: false, allowedNetworks: [] });
   if (!policy.ok) throw new Error(policy.message);
   const ground: Ground = {
     engine,
     store,
     runtime,
+    transformer,
     metrics: { contentType: "text/plain; version=0.0.4", metrics: async () => "posthaste_up 1\n" },
     rules: {
       checkUrl: (url) => checkUrl(url, policy.rules),
@@ -193,6 +196,7 @@ export async function startTestServer(): Promise<TestServer> {
       // Loops that sleep on the fake clock wake up by the signal of `stop`.
       await engine.stop();
       await app.close();
+      await transformer.close();
       await store.close();
       rmSync(directory, { recursive: true, force: true });
     },

@@ -104,6 +104,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ...TIMES,
       ...DELETION,
       ["drained", "boolean"],
+      ["transformation", "json"],
     ],
   },
   {

@@ -97,6 +97,13 @@ export class Dispatcher {
     for (const lane of this.scheduler.lanes()) this.handBack(null, this.scheduler.evict(lane), "due");
   }
 
+  /** What is queued of one application: its contents in memory are no longer true. */
+  handBackOf(appId: string): void {
+    for (const lane of this.scheduler.lanes()) {
+      if (lane.appId === appId) this.handBack(lane, this.scheduler.evict(lane), "due");
+    }
+  }
+
   async #run(lane: Lane, item: QueuedDelivery, slot: SlotKind): Promise<void> {
     const { payload } = item;
     if (payload === null) {
@@ -249,10 +256,10 @@ interface Canceled {
   readonly sentence: string;
 }
 
-/** The payload's own retention ran out before the delivery could be made. */
+/** The payload was deleted, or its own retention ran out, before the delivery could be made. */
 const PAYLOAD_EXPIRED: Canceled = {
   errorClass: "payload_expired",
-  sentence: "Not sent: the payload's retention period had ended.",
+  sentence: "Not sent: the payload had been deleted, or its retention period had ended.",
 };
 const TRANSFORMATION_CANCELED: Canceled = {
   errorClass: "transformation_canceled",

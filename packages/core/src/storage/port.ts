@@ -17,6 +17,8 @@ import type { EventType } from "../domain/event-type.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
+import type { ContentStore } from "./port-contents.ts";
+import type { OverviewStore } from "./port-overview.ts";
 
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 
@@ -27,6 +29,8 @@ export interface Store {
   readonly endpoints: EndpointStore;
   readonly eventTypes: EventTypeStore;
   readonly history: HistoryStore;
+  readonly overview: OverviewStore;
+  readonly contents: ContentStore;
   /**
    * What several processes on one store have to know of each other. Null: one process at a time uses the store,
    * so every lease that is not its own is of a process that is gone.

@@ -201,6 +201,8 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     endpoints: store.endpoints,
     eventTypes: store.eventTypes,
     history: store.history,
+    overview: store.overview,
+    contents: store.contents,
     cluster: store.cluster,
     health: () => store.health(),
     stats: () => store.stats(),

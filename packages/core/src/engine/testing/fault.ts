@@ -55,6 +55,8 @@ export class ProcessFault {
       endpoints: this.#wrap(store.endpoints),
       eventTypes: this.#wrap(store.eventTypes),
       history: this.#wrap(store.history),
+      overview: this.#wrap(store.overview),
+      contents: this.#wrap(store.contents),
       cluster: cluster && this.#wrap(cluster),
       health: () => store.health(),
       stats: () => store.stats(),

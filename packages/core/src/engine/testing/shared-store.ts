@@ -121,6 +121,8 @@ export function shareStore(store: Store): SharedStore {
     environments: store.environments,
     eventTypes: store.eventTypes,
     history: store.history,
+    overview: store.overview,
+    contents: store.contents,
     applications: {
       ...bound(applications),
       insert: told(

@@ -1,8 +1,10 @@
 import type { Store } from "../../storage/port.ts";
 import { modelCluster } from "./cluster.ts";
 import { modelApplications, modelEndpoints, modelEnvironments, modelEventTypes } from "./control-plane.ts";
+import { modelContents } from "./contents.ts";
 import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
+import { modelOverview } from "./overview.ts";
 import type { ModelState } from "./state.ts";
 import { carried, type SyncStore } from "./sync.ts";
 
@@ -18,6 +20,8 @@ export function modelStore(state: ModelState): SyncStore {
     endpoints: modelEndpoints(state),
     eventTypes: modelEventTypes(state),
     history: modelHistory(state),
+    overview: modelOverview(state),
+    contents: modelContents(state),
     cluster: state.clustered ? modelCluster(state) : null,
     whole: {
       health: () => ({ ok: true }),

@@ -18,6 +18,8 @@ export interface SyncStore {
   readonly endpoints: Sync<Store["endpoints"]>;
   readonly eventTypes: Sync<Store["eventTypes"]>;
   readonly history: Sync<Store["history"]>;
+  readonly overview: Sync<Store["overview"]>;
+  readonly contents: Sync<Store["contents"]>;
   readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
   readonly whole: Sync<Pick<Store, "health" | "stats" | "close">>;
 }
@@ -39,6 +41,8 @@ export function carried(store: SyncStore, carry: Carry): Store {
     endpoints: noun("endpoints", store.endpoints, carry),
     eventTypes: noun("eventTypes", store.eventTypes, carry),
     history: noun("history", store.history, carry),
+    overview: noun("overview", store.overview, carry),
+    contents: noun("contents", store.contents, carry),
     cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),
     ...noun("store", whole, carry),
   };

@@ -8,7 +8,9 @@ import { environmentStore } from "./control-plane/environments.ts";
 import { eventTypeStore } from "./control-plane/event-types.ts";
 import { connectionsOf, type Database, openDatabase, POOL_SIZES, type PoolSizes } from "./database.ts";
 import { deliveryStore } from "./deliveries/delivery-store.ts";
+import { contentStore } from "./history/contents.ts";
 import { historyStore } from "./history/history-store.ts";
+import { overviewStore } from "./history/overview.ts";
 import { migratePostgres } from "./migrate.ts";
 import { ensureDaysAhead, PartitionKeeper } from "./partitions.ts";
 import { findHealth, findStats } from "./stats.ts";
@@ -47,6 +49,8 @@ class PostgresStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly overview;
+  readonly contents;
   readonly cluster;
   readonly #database: Database;
   readonly #partitions: PartitionKeeper;
@@ -60,6 +64,8 @@ class PostgresStore implements Store {
     this.endpoints = endpointStore(database);
     this.eventTypes = eventTypeStore(database);
     this.history = historyStore(database, { partitions: this.#partitions });
+    this.overview = overviewStore(database);
+    this.contents = contentStore(database);
     this.cluster = clusterStore(database);
   }
 

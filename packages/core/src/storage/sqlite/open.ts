@@ -4,7 +4,9 @@ import type { Health } from "../../domain/health.ts";
 import type { Store, StoreStats } from "../port.ts";
 import { applicationStore, endpointStore, environmentStore, eventTypeStore } from "./client/control-plane.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
+import { contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
+import { overviewStore } from "./client/overview.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
 import type { Reader } from "./reader/reader.ts";
 import { StoreThread } from "./thread.ts";
@@ -90,6 +92,8 @@ class SqliteStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly overview;
+  readonly contents;
   readonly cluster = null;
   readonly #threads: Threads;
   readonly #files: WorkerFiles;
@@ -108,6 +112,8 @@ class SqliteStore implements Store {
     this.endpoints = endpointStore(threads);
     this.eventTypes = eventTypeStore(threads);
     this.history = historyStore(threads);
+    this.overview = overviewStore(threads);
+    this.contents = contentStore(threads);
   }
 
   async health(): Promise<Health> {

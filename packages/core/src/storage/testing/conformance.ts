@@ -1,10 +1,12 @@
 import { describe } from "vitest";
 import { claimSuite } from "./claim.suite.ts";
 import { commitSuite } from "./commit.suite.ts";
+import { contentsSuite } from "./contents.suite.ts";
 import { controlPlaneSuite } from "./control-plane.suite.ts";
 import { historySuite } from "./history.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { orphanSuite } from "./orphan.suite.ts";
+import { overviewSuite } from "./overview.suite.ts";
 import { pruneSuite } from "./prune.suite.ts";
 import type { MakeStore } from "./setup.ts";
 
@@ -16,6 +18,8 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     describe("leases, resend and resume", () => leaseSuite(makeStore));
     describe("control plane", () => controlPlaneSuite(makeStore));
     describe("history", () => historySuite(makeStore));
+    describe("overview", () => overviewSuite(makeStore));
+    describe("contents", () => contentsSuite(makeStore));
     describe("retention", () => pruneSuite(makeStore));
     describe("orphans", () => orphanSuite(makeStore));
   });

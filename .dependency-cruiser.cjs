@@ -78,8 +78,9 @@ module.exports = {
     coreMayImport("storage/credential-row", ["domain"]),
     coreMayImport("storage/id-range", ["domain", "storage/port"]),
     coreMayImport("egress", ["domain", "runtime"]),
-    coreMayImport("engine", ["domain", "runtime", "storage/port", "egress"]),
-    coreMayImport("simulation", ["domain", "runtime", "storage/port", "egress", "engine"]),
+    coreMayImport("transform", ["domain", "runtime", "egress"]),
+    coreMayImport("engine", ["domain", "runtime", "storage/port", "egress", "transform"]),
+    coreMayImport("simulation", ["domain", "runtime", "storage/port", "egress", "engine", "transform"]),
     {
       name: "simulation-is-nobodys-part",
       severity: "error",

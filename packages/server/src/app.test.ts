@@ -45,6 +45,12 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.set-headers": { headers: { "x-shop": "1" } },
   "v1.endpoint.patch-headers": { headers: { "x-shop": "2" } },
   "v1.endpoint.rotate-secret": {},
+  "v1.endpoint.transformation.patch": { enabled: false },
+  "v1.endpoint.transformation.simulate": {
+    code: "function handler(webhook) { return webhook; }",
+    eventType: "order.completed",
+    payload: {},
+  },
   "v1.event-type.create": { name: "something.new", description: "New" },
   "v1.event-type.upsert": { description: "Changed" },
   "v1.event-type.patch": { description: "Changed" },

@@ -6,6 +6,7 @@ import { checkHeader, isSensitiveHeader } from "@posthaste/core/egress/header-po
 import { checkUrl } from "@posthaste/core/egress/url-policy";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
 import { systemRuntime } from "@posthaste/core/runtime/system-runtime";
+import { TransformPool } from "@posthaste/core/transform/pool";
 import type { Store } from "@posthaste/core/storage/port";
 import { createSigner } from "@posthaste/receiver/node";
 import { pino } from "pino";
@@ -63,8 +64,10 @@ async function serve(
     extraCa,
     connectionsPerOrigin: CONNECTIONS_PER_ORIGIN_MAX,
   });
+  const transformer = new TransformPool({ runtime });
   const engine = createEngine({
     store,
+    transformer,
     egress,
     runtime,
     observer: metrics,
@@ -78,6 +81,7 @@ async function serve(
     engine,
     store,
     runtime,
+    transformer,
     metrics: metrics.registry,
     role: config.role,
     rules: {
@@ -94,7 +98,7 @@ async function serve(
   let stopping: Promise<void> | null = null;
   return {
     url,
-    stop: () => (stopping ??= stopAll({ app, engine, store, egress, runtime })),
+    stop: () => (stopping ??= stopAll({ app, engine, store, egress, transformer, runtime })),
   };
 }
 
@@ -104,12 +108,14 @@ async function stopAll(parts: {
   engine: Engine;
   store: Store;
   egress: { close(): Promise<void> };
+  transformer: { close(): Promise<void> };
   runtime: Runtime;
 }): Promise<void> {
-  const { app, engine, store, egress, runtime } = parts;
+  const { app, engine, store, egress, transformer, runtime } = parts;
   runtime.log.info({}, "stopping: no new events, finishing what is in flight");
   await engine.stop();
   await app.close();
+  await transformer.close();
   await egress.close();
   await store.close();
   runtime.log.info({}, "stopped");

@@ -50,6 +50,12 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.send-example": { eventType: "svix.ping" },
   "v1.endpoint.set-headers": { headers: {} },
   "v1.endpoint.patch-headers": { headers: {} },
+  "v1.endpoint.transformation.patch": { enabled: false },
+  "v1.endpoint.transformation.simulate": {
+    code: "function handler(webhook) { return webhook; }",
+    eventType: "order.completed",
+    payload: {},
+  },
   "v1.event-type.create": { name: "a.b", description: "c" },
   "v1.event-type.upsert": { description: "c" },
   "v1.authentication.create-message-token": { name: "Shop" },

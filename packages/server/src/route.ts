@@ -3,6 +3,7 @@ import { JSON_DEPTH_MAX, REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/l
 import type { Engine } from "@posthaste/core/engine/engine";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
 import type { NodeRole, Store } from "@posthaste/core/storage/port";
+import type { Transformer } from "@posthaste/core/transform/transformer";
 import { Type, type Static, type TObject, type TSchema } from "typebox";
 import type { Answer } from "./answer.ts";
 import type { Caller, Need } from "./caller.ts";
@@ -31,6 +32,7 @@ export interface Ground {
   readonly engine: Engine;
   readonly store: Store;
   readonly runtime: Runtime;
+  readonly transformer: Transformer;
   readonly rules: Rules;
   /** The page of numbers for Prometheus; prom-client's Registry fits. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };

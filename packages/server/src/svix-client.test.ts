@@ -355,6 +355,22 @@ describe("Svix's client", () => {
     await svix.health.get();
   });
 
+  it("changes and tries an endpoint's transformation", async () => {
+    const app = await svix.application.create({ name: "Transformed" });
+    const { id } = await svix.endpoint.create(app.id, { url: "https://example.com/hook" });
+    const code = "function handler(webhook) { webhook.payload.seen = true; return webhook; }";
+    await svix.endpoint.transformation.patch(app.id, id, { code, enabled: true });
+    expect(await svix.endpoint.transformation.get(app.id, id)).toMatchObject({ code, enabled: true });
+    // The client leaves this one out.
+    const place = `${server.app.listeningOrigin}/api/v1/app/${app.id}/endpoint/${id}/transformation/simulate`;
+    const tried = await watchingFetch(place, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.live.key}`, "content-type": "application/json" },
+      body: JSON.stringify({ code, eventType: "order.completed", payload: {} }),
+    });
+    expect(await tried.json()).toMatchObject({ payload: '{"seen":true}', cancel: false });
+  });
+
   it("has its answers held against a contract that knows a wrong one", () => {
     if (contract === null) return;
     const answer = { status: 200, body: { data: [{ id: "x" }], done: true, iterator: null } };

@@ -1,4 +1,5 @@
 import type { Metadata } from "./application.ts";
+import type { Transformation } from "./transformation.ts";
 
 /** Where an application wants messages. */
 export interface Endpoint {
@@ -30,6 +31,8 @@ export interface Endpoint {
   readonly timeoutMs: number | null;
   /** Waits between attempts; null = the server's. */
   readonly retryScheduleMs: readonly number[] | null;
+  /** Changes what is sent, attempt by attempt; null = never had one. */
+  readonly transformation: Transformation | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }

@@ -4,6 +4,7 @@ export const ERRORS = {
   invalid_json: { status: 400, detail: "The body is not valid JSON." },
   url_not_allowed: { status: 400, detail: "This URL is not allowed as a destination." },
   header_not_allowed: { status: 400, detail: "This header cannot be set." },
+  transformation_failed: { status: 400, detail: "The transformation failed. Correct its code." },
   limit_reached: { status: 400, detail: "A limit has been reached." },
   endpoint_disabled: { status: 400, detail: "The endpoint is disabled. Enable it, then try again." },
   authentication_failed: {

@@ -46,6 +46,35 @@ export const ATTEMPT_TIMEOUT_MIN_MS = SECOND_MS;
 /** How much of a response is stored with the attempt. */
 export const RESPONSE_BODY_STORED_MAX_BYTES = 16_384;
 
+// ---- transformations
+/** Characters of the code, as in Svix's contract. */
+export const TRANSFORMATION_CODE_MAX_CHARS = 51_200;
+export const TRANSFORMATION_CODE_MIN_CHARS = 10;
+export const TRANSFORMATION_VARIABLES_MAX = 100;
+export const TRANSFORMATION_VARIABLES_MAX_BYTES = 16_384;
+/** Processor time of one run. */
+export const TRANSFORMATION_TIME_MAX_MS = 100;
+/** What the interpreter does not notice itself ends with its thread, this long after the run began. */
+export const TRANSFORMATION_KILL_AFTER_MS = SECOND_MS;
+/** What a run may allocate, its input and output included. */
+export const TRANSFORMATION_MEMORY_MAX_BYTES = 16 * 1_048_576;
+export const TRANSFORMATION_STACK_MAX_BYTES = 262_144;
+/** Characters of what a run returns: the largest payload with its frame. */
+export const TRANSFORMATION_OUTPUT_MAX_CHARS = REQUEST_BODY_MAX_BYTES + 262_144;
+/** Of a failure's own words. */
+export const TRANSFORMATION_ERROR_MAX_CHARS = 300;
+/** Threads: all but the last never take the code of an endpoint that was slow. */
+export const TRANSFORMATION_THREADS = 2;
+/** A thread keeps so many endpoints' sandboxes, ready to run; each takes about half a megabyte. */
+export const TRANSFORMATION_SANDBOXES_MAX = 32;
+/** A run this long makes its endpoint a slow one, until so many runs in a row were quicker. */
+export const TRANSFORMATION_SLOW_MS = 20;
+export const TRANSFORMATION_PAROLE_RUNS = 20;
+/** Slow endpoints that are remembered; the oldest is forgotten beyond it. */
+export const TRANSFORMATION_SLOW_MAX = 10_000;
+/** Simulations that wait or run; beyond it they answer 429. */
+export const TRANSFORMATION_SIMULATIONS_MAX = 64;
+
 // ---- retries
 /** After the first attempt at once: 27 h 35 min in all, as Svix and Standard Webhooks recommend. */
 export const RETRY_SCHEDULE_MS: readonly number[] = [

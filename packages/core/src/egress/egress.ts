@@ -18,6 +18,8 @@ export interface EgressRequest {
   /** Ours and the endpoint's own headers; names as they should appear. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
+  /** Default POST. */
+  readonly method?: "POST" | "PUT" | "PATCH";
   /** One total bound over DNS, connect, TLS, headers and body, in milliseconds. */
   readonly deadlineMs: number;
   /** Aborts the request early; the outcome is then `interrupted`. */
@@ -63,6 +65,7 @@ export type EgressErrorClass =
   | "connection_reset" // closed before a full response head
   | "invalid_response" // not HTTP, or headers too large
   | "secret_invalid" // nothing was sent: the endpoint's stored secret cannot sign
+  | "transformation_failed" // nothing was sent: the endpoint's transformation failed
   | "interrupted"; // aborted by the caller's signal: shutdown
 
 /** Milliseconds, with fractions; a phase that did not happen (reused connection, failure before it) is null. */

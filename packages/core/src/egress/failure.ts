@@ -27,6 +27,7 @@ const SENTENCES: Readonly<Record<EgressErrorClass, string>> = {
   connection_reset: "The server closed the connection before it answered.",
   invalid_response: "The server's answer is not valid HTTP. Check that the URL leads to a web server.",
   secret_invalid: "Not sent: the endpoint's secret cannot sign. Rotate the secret.",
+  transformation_failed: "Not sent: the endpoint's transformation failed. Correct its code.",
   interrupted: "The request was stopped on our side before the server answered.",
 };
 

@@ -47,7 +47,7 @@ export class HttpEgress implements Egress {
     const url = this.#check(request.url);
     if (!url.ok) return Promise.resolve(notSent(failure("egress_denied", "URL policy", url.message)));
     const body = typeof request.body === "string" ? Buffer.from(request.body) : request.body;
-    const head = requestHead(url, request.headers, body.length);
+    const head = requestHead(url, request, body.length);
     if (!head.ok) return Promise.resolve(notSent(head.failure));
     return new Promise((resolve) => {
       new Attempt(this.#context, { request, url, head: head.text, body, startMs, resolve }).start();

@@ -1,3 +1,4 @@
+import type { EgressRequest } from "./egress.ts";
 import { failure, type Failure } from "./failure.ts";
 import { isFramingHeader } from "./header-policy.ts";
 import type { CheckedUrl } from "./url-policy.ts";
@@ -10,14 +11,14 @@ export type RequestHead =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly failure: Failure };
 
-/** The request line and headers of a POST, to be written as Latin-1. */
+/** The request line and headers of a request, to be written as Latin-1. */
 export function requestHead(
   url: CheckedUrl,
-  headers: Readonly<Record<string, string>>,
+  { method = "POST", headers }: Pick<EgressRequest, "method" | "headers">,
   bodyBytes: number,
 ): RequestHead {
   const host = url.origin.slice(url.origin.indexOf("//") + 2);
-  let text = `POST ${url.path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
+  let text = `${method} ${url.path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
   for (const name of Object.keys(headers)) {
     const value = headers[name] ?? "";
     if (isFramingHeader(name)) {

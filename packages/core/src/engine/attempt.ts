@@ -6,11 +6,12 @@ import { ATTEMPT_TIMEOUT_MS, RESPONSE_BODY_STORED_MAX_BYTES } from "../domain/li
 import { parseRetryAfterMs } from "../domain/retry-schedule.ts";
 import { SECOND_MS } from "../domain/time.ts";
 import type { Egress, EgressOutcome } from "../egress/egress.ts";
-import { failure } from "../egress/failure.ts";
+import { type Failure, failure } from "../egress/failure.ts";
 import { isSensitiveHeader } from "../egress/header-policy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { DueClock } from "./due-clock.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
+import type { Outgoing } from "./outgoing.ts";
 
 const USER_AGENT = "Posthaste/1 (+https://www.standardwebhooks.com)";
 const REDACTED = "[redacted]";
@@ -32,27 +33,33 @@ export interface AttemptOptions {
   readonly scheduleMs: readonly number[];
   /** Aborts at the end of a shutdown's drain. */
   readonly signal: AbortSignal;
+  /** What the endpoint's transformation made of it; null without one. */
+  readonly outgoing: Exclude<Outgoing, { kind: "cancel" }> | null;
 }
 
 /**
  * One try of a delivery: sign, POST, and decide what the outcome means. Never rejects. The payload's bytes go
- * out exactly as stored, under the message's id and the time of this attempt.
+ * out exactly as stored, or as the endpoint's transformation made them, under the message's id and
+ * the time of this attempt.
  */
 export async function attemptDelivery(
   lane: Lane,
   item: QueuedDelivery & { payload: string },
-  options: AttemptOptions,
+  { outgoing, ...options }: AttemptOptions,
 ): Promise<AttemptResult> {
   const { runtime } = options;
   const { endpoint } = lane;
   const startedAt = runtime.clock.now();
   const timestampS = Math.floor(startedAt / SECOND_MS);
   const { messageId } = item.delivery;
+  const sent = outgoing?.kind === "send" ? outgoing : null;
+  const url = sent?.url ?? endpoint.url;
   // Encoded once, for the signature and for the wire.
-  const body = Buffer.from(item.payload);
+  const body = Buffer.from(sent?.payload ?? item.payload);
   const signature = signatureOf(lane, { messageId, body }, startedAt);
+  const added = sent === null ? endpoint.headers : { ...endpoint.headers, ...sent.headers };
   const headers: Record<string, string> = {
-    ...endpoint.headers,
+    ...added,
     "content-type": "application/json",
     "user-agent": USER_AGENT,
     "webhook-id": messageId,
@@ -60,15 +67,18 @@ export async function attemptDelivery(
     ...(signature === null ? {} : { "webhook-signature": signature }),
   };
   const outcome =
-    signature === null
-      ? UNSIGNED
-      : await options.egress.post({
-          url: endpoint.url,
-          headers,
-          body,
-          deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
-          signal: options.signal,
-        });
+    outgoing?.kind === "failed"
+      ? unsent(outgoing.failure)
+      : signature === null
+        ? UNSIGNED
+        : await options.egress.post({
+            url,
+            ...(sent === null ? {} : { method: sent.method }),
+            headers,
+            body,
+            deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
+            signal: options.signal,
+          });
   const meaning = readOutcome(outcome, runtime.clock.now());
   const settlement = settle({
     delivery: item.delivery,
@@ -84,7 +94,7 @@ export async function attemptDelivery(
     appId: item.delivery.appId,
     endpointId: item.delivery.endpointId,
     messageId,
-    url: endpoint.url,
+    url,
     timestamp: startedAt,
     status: settlement.state === "succeeded" ? "success" : "fail",
     trigger: item.delivery.trigger,
@@ -97,7 +107,7 @@ export async function attemptDelivery(
       outcome.kind === "response"
         ? outcome.body.subarray(0, RESPONSE_BODY_STORED_MAX_BYTES)
         : outcome.message,
-    detail: detailOf(endpoint, headers, outcome),
+    detail: detailOf(added, { headers, outcome }),
   };
   const retryAfterMs = meaning.kind === "response" ? meaning.retryAfterMs : null;
   return { attempt, settlement, retryAfterMs, outcome };
@@ -117,11 +127,15 @@ function signatureOf(
 }
 
 /** Recorded like any failed attempt, so that people see it and it goes on once the secret has been rotated. */
-const UNSIGNED: EgressOutcome = {
-  kind: "failure",
-  ...failure("secret_invalid", "the signer refused the stored secrets"),
-  timings: { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null, totalMs: 0, reused: false },
-};
+const UNSIGNED = unsent(failure("secret_invalid", "the signer refused the stored secrets"));
+
+function unsent(why: Failure): EgressOutcome {
+  return {
+    kind: "failure",
+    ...why,
+    timings: { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null, totalMs: 0, reused: false },
+  };
+}
 
 function readOutcome(outcome: EgressOutcome, now: number): Outcome {
   if (outcome.kind === "failure") {
@@ -149,11 +163,10 @@ function headerOf(headers: readonly (readonly [string, string])[], name: string)
 }
 
 function detailOf(
-  endpoint: Endpoint,
-  headers: Record<string, string>,
-  { timings, ...outcome }: EgressOutcome,
+  added: Endpoint["headers"],
+  { headers, outcome: { timings, ...outcome } }: { headers: Record<string, string>; outcome: EgressOutcome },
 ): AttemptDetail {
-  for (const name in endpoint.headers) {
+  for (const name in added) {
     if (isSensitiveHeader(name)) headers[name] = REDACTED;
   }
   return {

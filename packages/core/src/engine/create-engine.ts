@@ -6,6 +6,7 @@ import type { DeliveryKey } from "../domain/delivery.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type LaneKey, type NodeRole, type Store, StoreUnavailable } from "../storage/port.ts";
+import type { Transformer } from "../transform/transformer.ts";
 import { Acceptor } from "./accept.ts";
 import { Applications } from "./applications.ts";
 import { Claimer } from "./claimer.ts";
@@ -33,6 +34,8 @@ import { Routing } from "./routing.ts";
 export interface EngineOptions {
   readonly store: Store;
   readonly egress: Egress;
+  /** Runs endpoints' transformations; without one, attempts of endpoints that have one fail. */
+  readonly transformer?: Transformer | undefined;
   readonly runtime: Runtime;
   readonly observer: EngineObserver;
   /** What this node does; default all. Anything else needs a store with a cluster. */
@@ -89,6 +92,7 @@ class DeliveryEngine implements Engine {
       due,
       committer,
       egress,
+      transformer: options.transformer ?? null,
       runtime,
       observer,
       scheduleMs: retryScheduleMs,

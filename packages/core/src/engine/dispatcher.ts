@@ -12,6 +12,8 @@ import type { Committer } from "./committer.ts";
 import type { EngineObserver } from "./engine.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
 import { type AttemptEnd, Scheduler } from "./lanes/scheduler.ts";
+import { transformed } from "./outgoing.ts";
+import type { Transformer } from "../transform/transformer.ts";
 import type { SlotKind } from "./lanes/slots.ts";
 
 /**
@@ -22,6 +24,7 @@ export class Dispatcher {
   readonly scheduler: Scheduler;
   readonly #committer: Committer;
   readonly #egress: Egress;
+  readonly #transformer: Transformer | null;
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
   readonly #due: DueClock;
@@ -34,6 +37,8 @@ export class Dispatcher {
   constructor(options: {
     committer: Committer;
     egress: Egress;
+    /** Null: attempts of endpoints with a transformation fail. */
+    transformer: Transformer | null;
     runtime: Runtime;
     observer: EngineObserver;
     due: DueClock;
@@ -46,6 +51,7 @@ export class Dispatcher {
   }) {
     this.#committer = options.committer;
     this.#egress = options.egress;
+    this.#transformer = options.transformer;
     this.#runtime = options.runtime;
     this.#observer = options.observer;
     this.#due = options.due;
@@ -71,6 +77,7 @@ export class Dispatcher {
   /** Cuts what is in flight; those attempts end as interrupted and burn no retry. */
   abort(): void {
     this.#abort.abort();
+    this.#transformer?.abort();
   }
 
   /** Gives leased deliveries back to the store, due at once, or paused for a disabled endpoint. */
@@ -100,11 +107,20 @@ export class Dispatcher {
   async #run(lane: Lane, item: QueuedDelivery, slot: SlotKind): Promise<void> {
     const { payload } = item;
     if (payload === null) {
-      this.#cancelExpired(lane, item);
+      this.#cancel(lane, item, PAYLOAD_EXPIRED);
       return this.#finish(lane, { slot, bytes: item.bytes, signal: "unknown", retryAfterMs: null });
     }
     const startedAt = this.#runtime.clock.monotonic();
+    const { url, transformation } = lane.endpoint;
     try {
+      const outgoing =
+        transformation?.enabled === true
+          ? await transformed(lane, { ...item, payload }, this.#transformer)
+          : null;
+      if (outgoing?.kind === "cancel") {
+        this.#cancel(lane, item, TRANSFORMATION_CANCELED);
+        return this.#finish(lane, { slot, bytes: item.bytes, signal: "unknown", retryAfterMs: null });
+      }
       const result = await attemptDelivery(
         lane,
         { ...item, payload },
@@ -114,9 +130,10 @@ export class Dispatcher {
           due: this.#due,
           scheduleMs: this.#scheduleMs,
           signal: this.#abort.signal,
+          outgoing,
         },
       );
-      this.#record(lane, item, result);
+      this.#record(lane, item, { ...result, url });
       this.#observe(item, result, startedAt);
       const { retryAfterMs, settlement } = result;
       this.#finish(lane, { slot, bytes: item.bytes, signal: settlement.lane, retryAfterMs });
@@ -138,9 +155,13 @@ export class Dispatcher {
     if (this.scheduler.inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
-  #record(lane: Lane, item: QueuedDelivery, { attempt, settlement }: AttemptResult): void {
+  #record(
+    lane: Lane,
+    item: QueuedDelivery,
+    { attempt, settlement, url }: AttemptResult & { url: string },
+  ): void {
     // An answer of an address that was changed meanwhile says nothing about the new one.
-    const change = attempt.url === lane.endpoint.url ? this.#endpointChange(lane.endpoint, settlement) : null;
+    const change = url === lane.endpoint.url ? this.#endpointChange(lane.endpoint, settlement) : null;
     if (change !== null) this.#apply(lane, change);
     const pending = settlement.state === "pending";
     const paused = pending && lane.endpoint.disabled;
@@ -198,8 +219,8 @@ export class Dispatcher {
     this.#onEndpointChanged(lane.endpoint);
   }
 
-  /** The payload was deleted, or its own retention ran out, before the delivery could be made. */
-  #cancelExpired(lane: Lane, { delivery, leaseId }: QueuedDelivery): void {
+  /** It ends here: nothing is sent, and people see why. */
+  #cancel(lane: Lane, { delivery, leaseId }: QueuedDelivery, why: Canceled): void {
     const attempt = {
       ...delivery,
       id: this.#runtime.ids.next(ID_PREFIX.attempt),
@@ -207,11 +228,11 @@ export class Dispatcher {
       timestamp: this.#runtime.clock.now(),
       status: "canceled" as const,
       statusCode: 0,
-      errorClass: "payload_expired",
+      errorClass: why.errorClass,
       durationMs: 0,
       deliveryState: "canceled" as const,
       nextAttemptAt: null,
-      responseBody: "Not sent: the payload had been deleted, or its retention period had ended.",
+      responseBody: why.sentence,
       detail: NO_DETAIL,
     };
     const settled = { delivery, leaseId, attempt, next: ENDED, endpoint: null };
@@ -229,6 +250,21 @@ export class Dispatcher {
     });
   }
 }
+
+interface Canceled {
+  readonly errorClass: string;
+  readonly sentence: string;
+}
+
+/** The payload was deleted, or its own retention ran out, before the delivery could be made. */
+const PAYLOAD_EXPIRED: Canceled = {
+  errorClass: "payload_expired",
+  sentence: "Not sent: the payload had been deleted, or its retention period had ended.",
+};
+const TRANSFORMATION_CANCELED: Canceled = {
+  errorClass: "transformation_canceled",
+  sentence: "Not sent: the endpoint's transformation canceled it.",
+};
 
 /** Not the time now: a clock that is set back must not put off what is due already. */
 const AT_ONCE = 0;

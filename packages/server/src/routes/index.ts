@@ -48,6 +48,9 @@ import { recoverEndpoint } from "./endpoint/recover.ts";
 import { replayMissing } from "./endpoint/replay-missing.ts";
 import { getEndpointSecret } from "./endpoint/secret-get.ts";
 import { rotateEndpointSecret } from "./endpoint/secret-rotate.ts";
+import { getEndpointTransformation } from "./endpoint/transformation-get.ts";
+import { patchEndpointTransformation } from "./endpoint/transformation-patch.ts";
+import { simulateEndpointTransformation } from "./endpoint/transformation-simulate.ts";
 import { sendExample } from "./endpoint/send-example.ts";
 import { getEndpointStats } from "./endpoint/stats.ts";
 import { upsertEndpoint } from "./endpoint/upsert.ts";
@@ -96,6 +99,9 @@ export const routes: readonly Route[] = [
   patchEndpointHeaders,
   getEndpointSecret,
   rotateEndpointSecret,
+  getEndpointTransformation,
+  patchEndpointTransformation,
+  simulateEndpointTransformation,
   getEndpointStats,
   getEndpointRateLimitStatus,
   sendExample,

@@ -9,6 +9,7 @@ import { parsePolicy } from "@posthaste/core/egress/policy";
 import { checkUrl } from "@posthaste/core/egress/url-policy";
 import { fakeRuntime, type FakeRuntime } from "@posthaste/core/runtime/testing/fake-runtime";
 import { openSqliteStore } from "@posthaste/core/storage/sqlite/open";
+import { TransformPool } from "@posthaste/core/transform/pool";
 import type { Store } from "@posthaste/core/storage/port";
 import { createSigner } from "@posthaste/receiver/node";
 import type { FastifyInstance } from "fastify";
@@ -144,7 +145,8 @@ export async function startTestServer(): Promise<TestServer> {
     },
     close: async () => {},
   };
-  const engine = createEngine({ store, egress, runtime, observer: SILENT });
+  const transformer = new TransformPool({ runtime });
+  const engine = createEngine({ store, egress, transformer, runtime, observer: SILENT });
   const policy = parsePolicy({ allowHttp: false, allowedNetworks: [] });
   if (!policy.ok) throw new Error(policy.message);
   const ground: Ground = {
@@ -152,6 +154,7 @@ export async function startTestServer(): Promise<TestServer> {
     store,
     runtime,
     publicUrl: () => "https://hooks.example.com",
+    transformer,
     metrics: { contentType: "text/plain; version=0.0.4", metrics: async () => "posthaste_up 1\n" },
     rules: {
       checkUrl: (url) => checkUrl(url, policy.rules),
@@ -199,6 +202,7 @@ export async function startTestServer(): Promise<TestServer> {
       // Loops that sleep on the fake clock wake up by the signal of `stop`.
       await engine.stop();
       await app.close();
+      await transformer.close();
       await store.close();
       rmSync(directory, { recursive: true, force: true });
     },

@@ -25,6 +25,7 @@ export function newEndpoint(id: string, appId: string, changes: Partial<Endpoint
     fifo: false,
     timeoutMs: null,
     retryScheduleMs: null,
+    transformation: null,
     createdAt: START_MS,
     updatedAt: START_MS,
     ...changes,

@@ -37,6 +37,7 @@ export function newEndpoint({
     metadata: {},
     fifo: plan.fifo,
     timeoutMs: plan.timeoutMs,
+    transformation: null,
     retryScheduleMs: plan.retryScheduleMs,
     createdAt: WORLD_EPOCH_MS,
     updatedAt: WORLD_EPOCH_MS,

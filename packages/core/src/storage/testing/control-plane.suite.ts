@@ -57,6 +57,22 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     expect(await applications.find({ environmentId, ref: "cust.2" })).toBeNull();
   });
 
+  test("an endpoint keeps its transformation", async () => {
+    const scene = await setup();
+    const transformation = {
+      code: "function handler(webhook) { return webhook; }",
+      enabled: true,
+      variables: { shop: "north" },
+      updatedAt: scene.now,
+    };
+    const endpoint = await scene.addEndpoint({ transformation });
+    const { appId } = endpoint;
+    expect(await scene.store.endpoints.listAll(appId)).toContainEqual(endpoint);
+    const changed = { ...endpoint, transformation: { ...transformation, enabled: false } };
+    expect(await scene.store.endpoints.update(changed, {})).toBe("updated");
+    expect(await scene.store.endpoints.listAll(appId)).toContainEqual(changed);
+  });
+
   test("another environment does not see an application", async () => {
     const scene = await setup();
     const other = await setup();

@@ -114,6 +114,7 @@ export class Scene {
       fifo: false,
       timeoutMs: null,
       retryScheduleMs: null,
+      transformation: null,
       createdAt: this.now,
       updatedAt: this.now,
       ...over,

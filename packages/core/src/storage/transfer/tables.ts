@@ -115,6 +115,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ...TIMES,
       ...DELETION,
       ["drained", "boolean"],
+      ["transformation", "json"],
     ],
   },
   {

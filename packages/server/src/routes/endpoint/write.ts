@@ -86,6 +86,7 @@ export function newEndpoint(
     failingSince: null,
     secrets: [{ key, expiresAt: null }],
     headers: fields.headers ?? {},
+    transformation: null,
     createdAt: now,
     updatedAt: now,
   };

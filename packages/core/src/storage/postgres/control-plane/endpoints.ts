@@ -22,7 +22,7 @@ const insert = statement(
   "endpoint.insert",
   `WITH written AS (
      INSERT INTO endpoint (${ENDPOINT_COLUMNS}, deleted)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
        NOT EXISTS (SELECT 1 FROM application WHERE id = $1 AND NOT deleted))
      ON CONFLICT (app_id, uid) WHERE uid IS NOT NULL AND NOT deleted DO NOTHING
      RETURNING app_id)
@@ -39,7 +39,7 @@ const update = statement(
      UPDATE endpoint SET uid = $3, url = $4, description = $5, throttle_rate = $6, event_types = $7,
        channels = $8, disabled = $9, disabled_reason = $10, disabled_at = $11, failing_since = $12, secrets = $13,
        headers = $14, metadata = $15, fifo = $16, timeout_ms = $17, retry_schedule_ms = $18, created_at = $19,
-       updated_at = $20
+       updated_at = $20, transformation = $21
      WHERE app_id = $1 AND id = $2 AND NOT deleted
      RETURNING app_id)
    INSERT INTO change (app_id) SELECT app_id FROM written`,

@@ -3,7 +3,7 @@ import { jsonOrNull, parse, parseOrNull, readRow } from "./json.ts";
 
 export const ENDPOINT_COLUMNS = `app_id, id, uid, url, description, throttle_rate, event_types, channels, disabled,
   disabled_reason, disabled_at, failing_since, secrets, headers, metadata, fifo, timeout_ms, retry_schedule_ms,
-  created_at, updated_at`;
+  created_at, updated_at, transformation`;
 export type EndpointRow = readonly [
   appId: string,
   id: string,
@@ -25,6 +25,7 @@ export type EndpointRow = readonly [
   retryScheduleMs: string | null,
   createdAt: number,
   updatedAt: number,
+  transformation: string | null,
 ];
 
 export function toEndpointRow(endpoint: Endpoint): EndpointRow {
@@ -49,6 +50,7 @@ export function toEndpointRow(endpoint: Endpoint): EndpointRow {
     jsonOrNull(endpoint.retryScheduleMs),
     endpoint.createdAt,
     endpoint.updatedAt,
+    jsonOrNull(endpoint.transformation),
   ];
 }
 
@@ -73,6 +75,7 @@ export function toEndpoint(row: EndpointRow): Endpoint {
     fifo: row[15] === 1,
     timeoutMs: row[16],
     retryScheduleMs: parseOrNull(row[17]),
+    transformation: parseOrNull(row[20]),
     createdAt: row[18],
     updatedAt: row[19],
   }));

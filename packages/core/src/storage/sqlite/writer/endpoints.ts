@@ -36,12 +36,13 @@ export class EndpointWriter {
     );
     this.#insert = database.prepare(
       `INSERT INTO endpoint (${ENDPOINT_COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = database.prepare(
       `UPDATE endpoint SET uid = ?, url = ?, description = ?, throttle_rate = ?, event_types = ?, channels = ?,
          disabled = ?, disabled_reason = ?, disabled_at = ?, failing_since = ?, secrets = ?, headers = ?,
-         metadata = ?, fifo = ?, timeout_ms = ?, retry_schedule_ms = ?, created_at = ?, updated_at = ?
+         metadata = ?, fifo = ?, timeout_ms = ?, retry_schedule_ms = ?, created_at = ?, updated_at = ?,
+         transformation = ?
        WHERE app_id = ? AND id = ? AND deleted = 0`,
     );
     this.#delete = database.prepare(

@@ -71,6 +71,7 @@ module.exports = {
     coreMayImport("storage/port", ["domain"]),
     coreMayImport("storage/sqlite", storeParts),
     coreMayImport("storage/postgres", storeParts),
+    coreMayImport("storage/sealed", ["domain", "runtime", "storage/port"]),
     coreMayImport("storage/transfer", ["domain"]),
     coreMayImport("storage/codes", ["domain"]),
     coreMayImport("storage/contain", ["storage/port"]),

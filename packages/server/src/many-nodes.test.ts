@@ -22,6 +22,7 @@ function failing(store: Store, error: Error): Store {
     endpoints: fail(store.endpoints),
     eventTypes: fail(store.eventTypes),
     history: fail(store.history),
+    dataKeys: fail(store.dataKeys),
     cluster: null,
     health: async () => ({ ok: false, reason: "away" }),
     stats: () => Promise.reject(error),

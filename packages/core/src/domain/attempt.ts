@@ -25,7 +25,7 @@ export interface Attempt extends DeliveryKey {
 export type AttemptStatus = "success" | "fail" | "canceled";
 
 export interface AttemptDetail {
-  /** As sent; values of sensitive headers are replaced. */
+  /** As sent; the values of headers that the endpoint adds are replaced. */
   readonly requestHeaders: Readonly<Record<string, string>>;
   readonly responseHeaders: readonly (readonly [string, string])[];
   readonly truncated: boolean;

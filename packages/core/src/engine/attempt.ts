@@ -7,7 +7,6 @@ import { parseRetryAfterMs } from "../domain/retry-schedule.ts";
 import { SECOND_MS } from "../domain/time.ts";
 import type { Egress, EgressOutcome } from "../egress/egress.ts";
 import { failure } from "../egress/failure.ts";
-import { isSensitiveHeader } from "../egress/header-policy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { DueClock } from "./due-clock.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
@@ -153,9 +152,8 @@ function detailOf(
   headers: Record<string, string>,
   { timings, ...outcome }: EgressOutcome,
 ): AttemptDetail {
-  for (const name in endpoint.headers) {
-    if (isSensitiveHeader(name)) headers[name] = REDACTED;
-  }
+  // The store seals them on the endpoint; a copy in the clear with every attempt would undo that.
+  for (const name in endpoint.headers) headers[name] = REDACTED;
   return {
     requestHeaders: headers,
     responseHeaders: outcome.kind === "response" ? outcome.headers : [],

@@ -10,7 +10,7 @@ afterEach(cleanUp);
 test("an accepted message is on disk, POSTed byte for byte, signed, and recorded", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint({
-    headers: { "X-Shop": "ana", Authorization: "Bearer s3cret" },
+    headers: { "X-Shop": "[redacted]", Authorization: "Bearer s3cret" },
   });
   const payload = '{ "amount": 12345678901234567890.10, "b":1,\n "a":"é" }';
   const message = await harness.send({ payload });

@@ -17,8 +17,10 @@ import type { EventType } from "../domain/event-type.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
+import type { DataKeyStore } from "./port-keys.ts";
 
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
+export type { DataKey, DataKeyStore } from "./port-keys.ts";
 
 export interface Store {
   readonly deliveries: DeliveryStore;
@@ -27,6 +29,7 @@ export interface Store {
   readonly endpoints: EndpointStore;
   readonly eventTypes: EventTypeStore;
   readonly history: HistoryStore;
+  readonly dataKeys: DataKeyStore;
   /**
    * What several processes on one store have to know of each other. Null: one process at a time uses the store,
    * so every lease that is not its own is of a process that is gone.

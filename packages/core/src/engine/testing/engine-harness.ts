@@ -201,6 +201,7 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     endpoints: store.endpoints,
     eventTypes: store.eventTypes,
     history: store.history,
+    dataKeys: store.dataKeys,
     cluster: store.cluster,
     health: () => store.health(),
     stats: () => store.stats(),

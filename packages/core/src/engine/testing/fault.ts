@@ -55,6 +55,7 @@ export class ProcessFault {
       endpoints: this.#wrap(store.endpoints),
       eventTypes: this.#wrap(store.eventTypes),
       history: this.#wrap(store.history),
+      dataKeys: this.#wrap(store.dataKeys),
       cluster: cluster && this.#wrap(cluster),
       health: () => store.health(),
       stats: () => store.stats(),

@@ -121,6 +121,7 @@ export function shareStore(store: Store): SharedStore {
     environments: store.environments,
     eventTypes: store.eventTypes,
     history: store.history,
+    dataKeys: store.dataKeys,
     applications: {
       ...bound(applications),
       insert: told(

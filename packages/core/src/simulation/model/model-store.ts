@@ -1,6 +1,7 @@
 import type { Store } from "../../storage/port.ts";
 import { modelCluster } from "./cluster.ts";
 import { modelApplications, modelEndpoints, modelEnvironments, modelEventTypes } from "./control-plane.ts";
+import { modelDataKeys } from "./data-keys.ts";
 import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
 import type { ModelState } from "./state.ts";
@@ -18,6 +19,7 @@ export function modelStore(state: ModelState): SyncStore {
     endpoints: modelEndpoints(state),
     eventTypes: modelEventTypes(state),
     history: modelHistory(state),
+    dataKeys: modelDataKeys(state),
     cluster: state.clustered ? modelCluster(state) : null,
     whole: {
       health: () => ({ ok: true }),

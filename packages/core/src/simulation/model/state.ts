@@ -6,7 +6,13 @@ import type { ApiKey, Environment } from "../../domain/environment.ts";
 import type { EventType } from "../../domain/event-type.ts";
 import { IDEMPOTENCY_TTL_MS } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import { AlreadyAnswered, type IdempotentAnswer, type LaneKey, type NodeRole } from "../../storage/port.ts";
+import {
+  AlreadyAnswered,
+  type DataKey,
+  type IdempotentAnswer,
+  type LaneKey,
+  type NodeRole,
+} from "../../storage/port.ts";
 
 /** A delivery that is still owed. Held by nobody and without a time: paused. */
 export interface DueRow {
@@ -70,6 +76,8 @@ const UNOBSERVED: LeaseObserver = { leased() {}, released() {}, hurried() {}, en
 export class ModelState {
   readonly environments = new Map<string, Environment>();
   readonly apiKeys = new Map<string, ApiKey>();
+  /** By environment. */
+  readonly dataKeys = new Map<string, DataKey>();
   /** By environment, then by name. */
   readonly eventTypes = new Map<string, Map<string, EventType>>();
   readonly applications = new Map<string, Kept<Application>>();

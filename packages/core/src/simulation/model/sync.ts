@@ -18,6 +18,7 @@ export interface SyncStore {
   readonly endpoints: Sync<Store["endpoints"]>;
   readonly eventTypes: Sync<Store["eventTypes"]>;
   readonly history: Sync<Store["history"]>;
+  readonly dataKeys: Sync<Store["dataKeys"]>;
   readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
   readonly whole: Sync<Pick<Store, "health" | "stats" | "close">>;
 }
@@ -39,6 +40,7 @@ export function carried(store: SyncStore, carry: Carry): Store {
     endpoints: noun("endpoints", store.endpoints, carry),
     eventTypes: noun("eventTypes", store.eventTypes, carry),
     history: noun("history", store.history, carry),
+    dataKeys: noun("dataKeys", store.dataKeys, carry),
     cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),
     ...noun("store", whole, carry),
   };

@@ -3,6 +3,7 @@ import type { Store, StoreStats } from "../port.ts";
 import { checkSchema, checkServer } from "./boot-checks.ts";
 import { clusterStore } from "./cluster.ts";
 import { applicationStore } from "./control-plane/applications.ts";
+import { dataKeyStore } from "./control-plane/data-keys.ts";
 import { endpointStore } from "./control-plane/endpoints.ts";
 import { environmentStore } from "./control-plane/environments.ts";
 import { eventTypeStore } from "./control-plane/event-types.ts";
@@ -47,6 +48,7 @@ class PostgresStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly dataKeys;
   readonly cluster;
   readonly #database: Database;
   readonly #partitions: PartitionKeeper;
@@ -60,6 +62,7 @@ class PostgresStore implements Store {
     this.endpoints = endpointStore(database);
     this.eventTypes = eventTypeStore(database);
     this.history = historyStore(database, { partitions: this.#partitions });
+    this.dataKeys = dataKeyStore(database);
     this.cluster = clusterStore(database);
   }
 

@@ -2,7 +2,13 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Health } from "../../domain/health.ts";
 import type { Store, StoreStats } from "../port.ts";
-import { applicationStore, endpointStore, environmentStore, eventTypeStore } from "./client/control-plane.ts";
+import {
+  applicationStore,
+  dataKeyStore,
+  endpointStore,
+  environmentStore,
+  eventTypeStore,
+} from "./client/control-plane.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
 import { historyStore } from "./client/history.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
@@ -90,6 +96,7 @@ class SqliteStore implements Store {
   readonly endpoints;
   readonly eventTypes;
   readonly history;
+  readonly dataKeys;
   readonly cluster = null;
   readonly #threads: Threads;
   readonly #files: WorkerFiles;
@@ -108,6 +115,7 @@ class SqliteStore implements Store {
     this.endpoints = endpointStore(threads);
     this.eventTypes = eventTypeStore(threads);
     this.history = historyStore(threads);
+    this.dataKeys = dataKeyStore(threads);
   }
 
   async health(): Promise<Health> {

@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { claimSuite } from "./claim.suite.ts";
 import { commitSuite } from "./commit.suite.ts";
 import { controlPlaneSuite } from "./control-plane.suite.ts";
+import { dataKeySuite } from "./data-key.suite.ts";
 import { historySuite } from "./history.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { orphanSuite } from "./orphan.suite.ts";
@@ -15,6 +16,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     describe("claims", () => claimSuite(makeStore));
     describe("leases, resend and resume", () => leaseSuite(makeStore));
     describe("control plane", () => controlPlaneSuite(makeStore));
+    describe("data keys", () => dataKeySuite(makeStore));
     describe("history", () => historySuite(makeStore));
     describe("retention", () => pruneSuite(makeStore));
     describe("orphans", () => orphanSuite(makeStore));

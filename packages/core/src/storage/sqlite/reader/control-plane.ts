@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Page } from "../../port.ts";
 import { APPLICATION_COLUMNS, type ApplicationRow } from "../rows/application.ts";
+import { DATA_KEY_COLUMNS, type DataKeyRow } from "../rows/data-key.ts";
 import { ENDPOINT_COLUMNS, type EndpointRow } from "../rows/endpoint.ts";
 import {
   API_KEY_COLUMNS,
@@ -23,10 +24,15 @@ export function controlPlaneReads(db: DatabaseSync) {
 
 function environmentReads(db: DatabaseSync) {
   const list = query<EnvironmentRow>(db, `SELECT ${ENVIRONMENT_COLUMNS} FROM environment ORDER BY id`);
+  const listDataKeys = query<DataKeyRow>(
+    db,
+    `SELECT ${DATA_KEY_COLUMNS} FROM data_key ORDER BY environment_id`,
+  );
   const findKey = query<ApiKeyRow>(db, `SELECT ${API_KEY_COLUMNS} FROM api_key WHERE hash = ?`);
   const anyKey = query<[number]>(db, "SELECT 1 FROM api_key WHERE environment_id = ? LIMIT 1");
   return {
     listEnvironments: () => list.all(),
+    listDataKeys: () => listDataKeys.all(),
     findApiKey: (hash: string) => findKey.get(hash) ?? null,
     hasApiKey: (environmentId: string) => anyKey.get(environmentId) !== undefined,
   };

@@ -7,6 +7,7 @@ import { AcceptWriter } from "./accept.ts";
 import { ApplicationWriter } from "./applications.ts";
 import { ClaimWriter } from "./claim.ts";
 import { commitBatch } from "./commit.ts";
+import { DataKeyWriter } from "./data-keys.ts";
 import { EndpointWriter } from "./endpoints.ts";
 import { EnvironmentWriter } from "./environments.ts";
 import { EventTypeWriter } from "./event-types.ts";
@@ -47,6 +48,7 @@ export function createWriter(files: WorkerFiles) {
   const prunes = new PruneWriter(database, lists);
   const orphans = new OrphanWriter(database, lists);
   const environments = new EnvironmentWriter(database, eventTypes);
+  const dataKeys = new DataKeyWriter(database);
   return {
     commit: (batch: EncodedBatch) => commitBatch(parts, batch),
     claimDue: claims.claimDue.bind(claims),
@@ -65,6 +67,8 @@ export function createWriter(files: WorkerFiles) {
     ensureEnvironment: environments.ensure.bind(environments),
     insertApiKey: environments.insertApiKey.bind(environments),
     findAnswer: idempotency.findAnswer.bind(idempotency),
+    ensureDataKey: dataKeys.ensure.bind(dataKeys),
+    updateDataKey: dataKeys.update.bind(dataKeys),
     forgetExpiredKeys: idempotency.forgetExpired.bind(idempotency),
     fillLists: prunes.fillLists.bind(prunes),
     prune: prunes.prune.bind(prunes),

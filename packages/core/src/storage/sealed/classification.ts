@@ -1,0 +1,127 @@
+import type { Application } from "../../domain/application.ts";
+import type { Attempt } from "../../domain/attempt.ts";
+import type { Endpoint } from "../../domain/endpoint.ts";
+import type { ApiKey, Environment } from "../../domain/environment.ts";
+import type { EventType } from "../../domain/event-type.ts";
+import type { Message } from "../../domain/message.ts";
+import type { DataKey, IdempotentAnswer } from "../port.ts";
+import { sealedMap, type SealedField, sealedSecrets, sealedText } from "./fields.ts";
+
+/**
+ * What of each record may lie in the clear. A field that is not named here does not build: whoever adds one decides.
+ * Names, URLs and payloads are data that operators search and show; what proves who somebody is is sealed or hashed.
+ */
+export type Classification<Entity> = {
+  readonly [Field in keyof Entity]-?: "plain" | SealedField<Entity[Field]>;
+};
+
+export const ENDPOINT: Classification<Endpoint> = {
+  id: "plain",
+  appId: "plain",
+  uid: "plain",
+  url: "plain",
+  description: "plain",
+  throttleRate: "plain",
+  eventTypes: "plain",
+  channels: "plain",
+  disabled: "plain",
+  disabledReason: "plain",
+  disabledAt: "plain",
+  failingSince: "plain",
+  secrets: sealedSecrets,
+  headers: sealedMap,
+  metadata: "plain",
+  fifo: "plain",
+  timeoutMs: "plain",
+  retryScheduleMs: "plain",
+  createdAt: "plain",
+  updatedAt: "plain",
+};
+
+export const ANSWER: Classification<IdempotentAnswer> = {
+  environmentId: "plain",
+  scope: "plain",
+  bodyHash: "plain",
+  createdAt: "plain",
+  statusCode: "plain",
+  // May show a secret that is shown once.
+  body: sealedText,
+};
+
+type AllPlain<Entity> = { readonly [Field in keyof Entity]-?: "plain" };
+
+/** Records without anything to seal. */
+export const PLAIN = {
+  environment: {
+    id: "plain",
+    name: "plain",
+    retentionDays: "plain",
+    createdAt: "plain",
+  } satisfies AllPlain<Environment>,
+  // The key itself is not in it: only its hash.
+  apiKey: {
+    id: "plain",
+    environmentId: "plain",
+    hash: "plain",
+    createdAt: "plain",
+  } satisfies AllPlain<ApiKey>,
+  dataKey: {
+    environmentId: "plain",
+    id: "plain",
+    masterKeyId: "plain",
+    wrapped: "plain",
+    complete: "plain",
+    createdAt: "plain",
+  } satisfies AllPlain<DataKey>,
+  application: {
+    id: "plain",
+    environmentId: "plain",
+    uid: "plain",
+    name: "plain",
+    throttleRate: "plain",
+    metadata: "plain",
+    createdAt: "plain",
+    updatedAt: "plain",
+  } satisfies AllPlain<Application>,
+  eventType: {
+    environmentId: "plain",
+    name: "plain",
+    description: "plain",
+    archived: "plain",
+    deprecated: "plain",
+    schemas: "plain",
+    groupName: "plain",
+    featureFlags: "plain",
+    createdAt: "plain",
+    updatedAt: "plain",
+  } satisfies AllPlain<EventType>,
+  message: {
+    id: "plain",
+    appId: "plain",
+    eventType: "plain",
+    eventId: "plain",
+    channels: "plain",
+    tags: "plain",
+    payload: "plain",
+    payloadExpiresAt: "plain",
+    createdAt: "plain",
+  } satisfies AllPlain<Message>,
+  attempt: {
+    id: "plain",
+    appId: "plain",
+    endpointId: "plain",
+    messageId: "plain",
+    url: "plain",
+    timestamp: "plain",
+    status: "plain",
+    trigger: "plain",
+    statusCode: "plain",
+    errorClass: "plain",
+    durationMs: "plain",
+    deliveryState: "plain",
+    nextAttemptAt: "plain",
+    responseBody: "plain",
+    // Its request headers come without the values that an endpoint adds (engine/attempt.ts).
+    detail: "plain",
+  } satisfies AllPlain<Attempt>,
+};

@@ -33,6 +33,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.create": { url: "https://example.com/other" },
   "v1.endpoint.upsert": { url: "https://example.com/other" },
   "v1.endpoint.patch": { description: "Shop" },
+  "v1.endpoint.send-example": { eventType: "svix.ping" },
   "v1.endpoint.set-headers": { headers: { "x-shop": "1" } },
   "v1.endpoint.patch-headers": { headers: { "x-shop": "2" } },
   "v1.endpoint.rotate-secret": {},

@@ -123,7 +123,7 @@ describe("Svix's client", () => {
     await svix.endpoint.patchHeaders(app.id, "shop", { headers: { "x-b": "2" }, deleteHeaders: ["X-A"] });
     expect(await svix.endpoint.getHeaders(app.id, "shop")).toEqual({
       headers: { "x-b": "2" },
-      sensitive: ["authorization"],
+      sensitive: expect.arrayContaining(["authorization"]),
     });
 
     const { key } = await svix.endpoint.getSecret(app.id, "shop");
@@ -280,6 +280,39 @@ describe("Svix's client", () => {
       fetch: watchingFetch,
     });
     expect((await refusal(stranger.application.list())).status).toBe(401);
+  });
+
+  it("looks at deliveries from both sides, counts them, and deletes contents", async () => {
+    const app = await svix.application.create({ name: "A" });
+    const endpoint = await svix.endpoint.create(app.id, {
+      url: "https://example.com/hook",
+      headers: { authorization: "secret" },
+    });
+    const message = await svix.endpoint.sendExample(app.id, endpoint.id, { eventType: "svix.ping" });
+    const [attempt] = await server.until(async () => {
+      const { data } = await svix.messageAttempt.listByMsg(app.id, message.id);
+      return data.length > 0 && data;
+    });
+    const messages = await svix.messageAttempt.listAttemptedMessages(app.id, endpoint.id);
+    expect(messages.data).toMatchObject([{ id: message.id, status: MessageStatus.Success }]);
+    const destinations = await svix.messageAttempt.listAttemptedDestinations(app.id, message.id);
+    expect(destinations.data).toMatchObject([{ id: endpoint.id, status: MessageStatus.Success }]);
+    expect(await svix.endpoint.getStats(app.id, endpoint.id)).toMatchObject({ success: 1, fail: 0 });
+    const lane = `/api/v1/app/${app.id}`;
+    const get = async (path: string): Promise<unknown> => {
+      const { port } = server.app.server.address() as { port: number };
+      const headers = { authorization: `Bearer ${server.live.key}` };
+      return (await watchingFetch(`http://127.0.0.1:${port}${lane}/${path}`, { headers })).json();
+    };
+    expect(await get(`attempt/endpoint/${endpoint.id}/count`)).toEqual({ count: 1, approximated: false });
+    expect(await get(`endpoint/${endpoint.id}/rate-limit-status`)).toEqual({ status: "Ok" });
+    expect(await get(`msg/${message.id}/attempt/${attempt?.id}/headers`)).toMatchObject({
+      sensitive: expect.arrayContaining(["authorization"]),
+    });
+    await svix.messageAttempt.expungeContent(app.id, message.id, attempt?.id ?? "");
+    await svix.message.expungeContent(app.id, message.id);
+    const expunged = await svix.message.get(app.id, message.id, { withContent: true });
+    expect(expunged.payload).toEqual({ expired: true });
   });
 
   it("asks for health", async () => {

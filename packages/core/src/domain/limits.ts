@@ -20,6 +20,12 @@ export const LIST_MAX = 250;
 /** Rows that one statement of a filtered list looks at; a filter may match next to nothing in a long history. */
 export const LIST_SCAN_ROWS = 2_000;
 
+/** Attempts that one step of counting them looks at; a count of one request ends after so many steps. */
+export const COUNT_STEP_ROWS = 10_000;
+export const COUNT_STEPS_MAX = 100;
+/** Deliveries that are owed to one endpoint are counted up to here. */
+export const OWED_COUNTED_MAX = 1_000_000;
+
 // ---- secrets
 export const SECRET_GRACE_DEFAULT_S = 24 * 3_600;
 export const SECRET_GRACE_MAX_S = 7 * 24 * 3_600;

@@ -157,6 +157,16 @@ class DeliveryEngine implements Engine {
     this.#claimer.wakeUp();
   }
 
+  async expungeMessages(request: { appId: string; ids: readonly string[] }): Promise<void> {
+    await this.#store.contents.expungeMessages(request);
+    // What is claimed again comes without the payload.
+    this.#dispatcher.handBackOf(request.appId);
+  }
+
+  isThrottled(endpointId: string): boolean {
+    return this.#dispatcher.scheduler.find(endpointId)?.isThrottled(this.#runtime.clock.monotonic()) ?? false;
+  }
+
   async findApplication(query: { environmentId: string; ref: string }): Promise<RoutedApplication | null> {
     // Other nodes may have changed it, and this one would not know.
     if (this.#member?.changes.stale === true) return this.#routing.read(query);

@@ -90,6 +90,13 @@ export class Dispatcher {
     for (const lane of this.scheduler.lanes()) this.handBack(null, this.scheduler.evict(lane), "due");
   }
 
+  /** What is queued of one application: its contents in memory are no longer true. */
+  handBackOf(appId: string): void {
+    for (const lane of this.scheduler.lanes()) {
+      if (lane.appId === appId) this.handBack(lane, this.scheduler.evict(lane), "due");
+    }
+  }
+
   async #run(lane: Lane, item: QueuedDelivery, slot: SlotKind): Promise<void> {
     const { payload } = item;
     if (payload === null) {
@@ -191,7 +198,7 @@ export class Dispatcher {
     this.#onEndpointChanged(lane.endpoint);
   }
 
-  /** The payload's own retention ran out before the delivery could be made. */
+  /** The payload was deleted, or its own retention ran out, before the delivery could be made. */
   #cancelExpired(lane: Lane, { delivery, leaseId }: QueuedDelivery): void {
     const attempt = {
       ...delivery,
@@ -204,7 +211,7 @@ export class Dispatcher {
       durationMs: 0,
       deliveryState: "canceled" as const,
       nextAttemptAt: null,
-      responseBody: "Not sent: the payload's retention period had ended.",
+      responseBody: "Not sent: the payload had been deleted, or its retention period had ended.",
       detail: NO_DETAIL,
     };
     const settled = { delivery, leaseId, attempt, next: ENDED, endpoint: null };

@@ -11,6 +11,10 @@ export interface Engine {
   accept(request: AcceptRequest): Promise<AcceptOutcome[]>;
   /** Asks for one more attempt; rejects with `endpoint_disabled` for a disabled endpoint. */
   resend(request: ResendRequest): Promise<void>;
+  /** Clears payloads for good, also of deliveries that this process holds; what is owed of them ends as canceled. */
+  expungeMessages(request: { appId: string; ids: readonly string[] }): Promise<void>;
+  /** Whether deliveries to this endpoint wait in this process for its rate to allow them. */
+  isThrottled(endpointId: string): boolean;
   /** By id or uid, from memory where possible. */
   findApplication(query: { environmentId: string; ref: string }): Promise<RoutedApplication | null>;
   /** To be awaited after every write to an application or its endpoints, before the write is answered. */

@@ -18,6 +18,8 @@ import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
 import type { ClusterStore } from "./port-cluster.ts";
 import type { DataKeyStore } from "./port-keys.ts";
+import type { ContentStore } from "./port-contents.ts";
+import type { OverviewStore } from "./port-overview.ts";
 
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 export type { DataKey, DataKeyStore } from "./port-keys.ts";
@@ -30,6 +32,8 @@ export interface Store {
   readonly eventTypes: EventTypeStore;
   readonly history: HistoryStore;
   readonly dataKeys: DataKeyStore;
+  readonly overview: OverviewStore;
+  readonly contents: ContentStore;
   /**
    * What several processes on one store have to know of each other. Null: one process at a time uses the store,
    * so every lease that is not its own is of a process that is gone.

@@ -6,9 +6,14 @@ import { getApplication } from "./application/get.ts";
 import { listApplications } from "./application/list.ts";
 import { patchApplication } from "./application/patch.ts";
 import { upsertApplication } from "./application/upsert.ts";
+import { countAttemptsByEndpoint } from "./attempt/count.ts";
+import { expungeAttempt } from "./attempt/expunge.ts";
 import { getAttempt } from "./attempt/get.ts";
+import { getAttemptHeaders } from "./attempt/headers.ts";
 import { listAttemptsByEndpoint } from "./attempt/list-by-endpoint.ts";
 import { listAttemptsByMessage } from "./attempt/list-by-message.ts";
+import { listAttemptedDestinations } from "./attempt/list-destinations.ts";
+import { listAttemptedMessages } from "./attempt/list-messages.ts";
 import { resendMessage } from "./attempt/resend.ts";
 import { createEndpoint } from "./endpoint/create.ts";
 import { deleteEndpoint } from "./endpoint/delete.ts";
@@ -18,8 +23,11 @@ import { patchEndpointHeaders } from "./endpoint/headers-patch.ts";
 import { setEndpointHeaders } from "./endpoint/headers-set.ts";
 import { listEndpoints } from "./endpoint/list.ts";
 import { patchEndpoint } from "./endpoint/patch.ts";
+import { getEndpointRateLimitStatus } from "./endpoint/rate-limit-status.ts";
 import { getEndpointSecret } from "./endpoint/secret-get.ts";
 import { rotateEndpointSecret } from "./endpoint/secret-rotate.ts";
+import { sendExample } from "./endpoint/send-example.ts";
+import { getEndpointStats } from "./endpoint/stats.ts";
 import { upsertEndpoint } from "./endpoint/upsert.ts";
 import { createEventType } from "./event-type/create.ts";
 import { deleteEventType } from "./event-type/delete.ts";
@@ -31,6 +39,7 @@ import { getHealth } from "./health/get.ts";
 import { ping } from "./health/ping.ts";
 import { createMessageBatch } from "./message/batch.ts";
 import { createMessage } from "./message/create.ts";
+import { expungeMessage } from "./message/expunge.ts";
 import { getMessage } from "./message/get.ts";
 import { listMessages } from "./message/list.ts";
 import { getMetrics } from "./metrics/get.ts";
@@ -54,6 +63,9 @@ export const routes: readonly Route[] = [
   patchEndpointHeaders,
   getEndpointSecret,
   rotateEndpointSecret,
+  getEndpointStats,
+  getEndpointRateLimitStatus,
+  sendExample,
   listEventTypes,
   createEventType,
   getEventType,
@@ -64,9 +76,15 @@ export const routes: readonly Route[] = [
   createMessage,
   createMessageBatch,
   getMessage,
+  expungeMessage,
   listAttemptsByEndpoint,
+  countAttemptsByEndpoint,
+  listAttemptedMessages,
+  listAttemptedDestinations,
   listAttemptsByMessage,
   getAttempt,
+  getAttemptHeaders,
+  expungeAttempt,
   resendMessage,
   getHealth,
   ping,

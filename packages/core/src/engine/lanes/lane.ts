@@ -121,6 +121,11 @@ export class Lane {
     return this.#bucket?.waitMs(now) ?? 0;
   }
 
+  /** Whether something waits for nothing but the rate. */
+  isThrottled(now: number): boolean {
+    return this.queue.size > 0 && (this.#bucket?.waitMs(now) ?? 0) > 0;
+  }
+
   /** Takes the head, which `waitMs` said may start. */
   start(): QueuedDelivery | undefined {
     const item = this.queue.shift();

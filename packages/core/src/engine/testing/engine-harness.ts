@@ -202,6 +202,8 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     eventTypes: store.eventTypes,
     history: store.history,
     dataKeys: store.dataKeys,
+    overview: store.overview,
+    contents: store.contents,
     cluster: store.cluster,
     health: () => store.health(),
     stats: () => store.stats(),

@@ -56,6 +56,8 @@ export class ProcessFault {
       eventTypes: this.#wrap(store.eventTypes),
       history: this.#wrap(store.history),
       dataKeys: this.#wrap(store.dataKeys),
+      overview: this.#wrap(store.overview),
+      contents: this.#wrap(store.contents),
       cluster: cluster && this.#wrap(cluster),
       health: () => store.health(),
       stats: () => store.stats(),

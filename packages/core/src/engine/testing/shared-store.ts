@@ -122,6 +122,8 @@ export function shareStore(store: Store): SharedStore {
     eventTypes: store.eventTypes,
     history: store.history,
     dataKeys: store.dataKeys,
+    overview: store.overview,
+    contents: store.contents,
     applications: {
       ...bound(applications),
       insert: told(

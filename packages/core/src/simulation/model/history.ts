@@ -45,7 +45,13 @@ export function modelHistory(state: ModelState): Sync<HistoryStore> {
   };
 }
 
-function isAskedFor(state: ModelState, attempt: Attempt, query: AttemptQuery): boolean {
+type AttemptFilter = Pick<
+  AttemptQuery,
+  "endpointId" | "messageId" | "status" | "statusCodeClass" | "channel" | "tag" | "eventTypes"
+>;
+
+/** Whether an attempt passes the filters of a list. */
+export function isAskedFor(state: ModelState, attempt: Attempt, query: AttemptFilter): boolean {
   const { endpointId, messageId, status, statusCodeClass: hundred } = query;
   if (endpointId !== undefined && attempt.endpointId !== endpointId) return false;
   if (messageId !== undefined && attempt.messageId !== messageId) return false;
@@ -66,7 +72,7 @@ function carries(
 }
 
 /** Ids carry their time, so a range of times is one of ids. */
-function idRange(
+export function idRange(
   { before, after }: { before?: number | undefined; after?: number | undefined },
   prefix: string,
 ): (id: string) => boolean {

@@ -2,8 +2,10 @@ import type { Store } from "../../storage/port.ts";
 import { modelCluster } from "./cluster.ts";
 import { modelApplications, modelEndpoints, modelEnvironments, modelEventTypes } from "./control-plane.ts";
 import { modelDataKeys } from "./data-keys.ts";
+import { modelContents } from "./contents.ts";
 import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
+import { modelOverview } from "./overview.ts";
 import type { ModelState } from "./state.ts";
 import { carried, type SyncStore } from "./sync.ts";
 
@@ -20,6 +22,8 @@ export function modelStore(state: ModelState): SyncStore {
     eventTypes: modelEventTypes(state),
     history: modelHistory(state),
     dataKeys: modelDataKeys(state),
+    overview: modelOverview(state),
+    contents: modelContents(state),
     cluster: state.clustered ? modelCluster(state) : null,
     whole: {
       health: () => ({ ok: true }),

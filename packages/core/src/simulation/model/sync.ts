@@ -19,6 +19,8 @@ export interface SyncStore {
   readonly eventTypes: Sync<Store["eventTypes"]>;
   readonly history: Sync<Store["history"]>;
   readonly dataKeys: Sync<Store["dataKeys"]>;
+  readonly overview: Sync<Store["overview"]>;
+  readonly contents: Sync<Store["contents"]>;
   readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
   readonly whole: Sync<Pick<Store, "health" | "stats" | "close">>;
 }
@@ -41,6 +43,8 @@ export function carried(store: SyncStore, carry: Carry): Store {
     eventTypes: noun("eventTypes", store.eventTypes, carry),
     history: noun("history", store.history, carry),
     dataKeys: noun("dataKeys", store.dataKeys, carry),
+    overview: noun("overview", store.overview, carry),
+    contents: noun("contents", store.contents, carry),
     cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),
     ...noun("store", whole, carry),
   };

@@ -9,7 +9,9 @@ import { environmentStore } from "./control-plane/environments.ts";
 import { eventTypeStore } from "./control-plane/event-types.ts";
 import { connectionsOf, type Database, openDatabase, POOL_SIZES, type PoolSizes } from "./database.ts";
 import { deliveryStore } from "./deliveries/delivery-store.ts";
+import { contentStore } from "./history/contents.ts";
 import { historyStore } from "./history/history-store.ts";
+import { overviewStore } from "./history/overview.ts";
 import { migratePostgres } from "./migrate.ts";
 import { ensureDaysAhead, PartitionKeeper } from "./partitions.ts";
 import { findHealth, findStats } from "./stats.ts";
@@ -49,6 +51,8 @@ class PostgresStore implements Store {
   readonly eventTypes;
   readonly history;
   readonly dataKeys;
+  readonly overview;
+  readonly contents;
   readonly cluster;
   readonly #database: Database;
   readonly #partitions: PartitionKeeper;
@@ -63,6 +67,8 @@ class PostgresStore implements Store {
     this.eventTypes = eventTypeStore(database);
     this.history = historyStore(database, { partitions: this.#partitions });
     this.dataKeys = dataKeyStore(database);
+    this.overview = overviewStore(database);
+    this.contents = contentStore(database);
     this.cluster = clusterStore(database);
   }
 

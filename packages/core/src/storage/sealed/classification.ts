@@ -5,15 +5,7 @@ import type { ApiKey, Environment } from "../../domain/environment.ts";
 import type { EventType } from "../../domain/event-type.ts";
 import type { Message } from "../../domain/message.ts";
 import type { DataKey, IdempotentAnswer } from "../port.ts";
-import { sealedMap, type SealedField, sealedSecrets, sealedText } from "./fields.ts";
-
-/**
- * What of each record may lie in the clear. A field that is not named here does not build: whoever adds one decides.
- * Names, URLs and payloads are data that operators search and show; what proves who somebody is is sealed or hashed.
- */
-export type Classification<Entity> = {
-  readonly [Field in keyof Entity]-?: "plain" | SealedField<Entity[Field]>;
-};
+import { type Classification, sealedMap, sealedSecrets, sealedText } from "./fields.ts";
 
 export const ENDPOINT: Classification<Endpoint> = {
   id: "plain",

@@ -1,6 +1,5 @@
 import type { EndpointSecret } from "../../domain/endpoint.ts";
 import { type Cell, isSealed } from "./cell.ts";
-import type { Classification } from "./classification.ts";
 
 /** How a field is sealed: into a value of its own type, so that a store does not know whether what it keeps is. */
 export interface SealedField<Value> {
@@ -10,6 +9,14 @@ export interface SealedField<Value> {
   /** False for what lies in the clear, from before there was a key. */
   isSealed(value: Value): boolean;
 }
+
+/**
+ * What of each record may lie in the clear. A field that is not named here does not build: whoever adds one decides.
+ * Names, URLs and payloads are data that operators search and show; what proves who somebody is is sealed or hashed.
+ */
+export type Classification<Entity> = {
+  readonly [Field in keyof Entity]-?: "plain" | SealedField<Entity[Field]>;
+};
 
 /** "" stays as it is: there is nothing in it. */
 export const sealedText: SealedField<string> = {

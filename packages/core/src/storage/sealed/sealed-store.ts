@@ -28,6 +28,8 @@ export function sealedStore(store: Store, keys: DataKeys): Store {
     eventTypes: eventTypes(store.eventTypes, answers),
     // Messages and attempts: see PLAIN in classification.ts.
     history: store.history,
+    overview: store.overview,
+    contents: store.contents,
     // Encrypted already.
     dataKeys: store.dataKeys,
     cluster: store.cluster,

@@ -10,7 +10,9 @@ import {
   eventTypeStore,
 } from "./client/control-plane.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
+import { contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
+import { overviewStore } from "./client/overview.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
 import type { Reader } from "./reader/reader.ts";
 import { StoreThread } from "./thread.ts";
@@ -97,6 +99,8 @@ class SqliteStore implements Store {
   readonly eventTypes;
   readonly history;
   readonly dataKeys;
+  readonly overview;
+  readonly contents;
   readonly cluster = null;
   readonly #threads: Threads;
   readonly #files: WorkerFiles;
@@ -116,6 +120,8 @@ class SqliteStore implements Store {
     this.eventTypes = eventTypeStore(threads);
     this.history = historyStore(threads);
     this.dataKeys = dataKeyStore(threads);
+    this.overview = overviewStore(threads);
+    this.contents = contentStore(threads);
   }
 
   async health(): Promise<Health> {

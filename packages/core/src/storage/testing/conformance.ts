@@ -1,11 +1,13 @@
 import { describe } from "vitest";
 import { claimSuite } from "./claim.suite.ts";
 import { commitSuite } from "./commit.suite.ts";
+import { contentsSuite } from "./contents.suite.ts";
 import { controlPlaneSuite } from "./control-plane.suite.ts";
 import { dataKeySuite } from "./data-key.suite.ts";
 import { historySuite } from "./history.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { orphanSuite } from "./orphan.suite.ts";
+import { overviewSuite } from "./overview.suite.ts";
 import { pruneSuite } from "./prune.suite.ts";
 import type { MakeStore } from "./setup.ts";
 
@@ -18,6 +20,8 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     describe("control plane", () => controlPlaneSuite(makeStore));
     describe("data keys", () => dataKeySuite(makeStore));
     describe("history", () => historySuite(makeStore));
+    describe("overview", () => overviewSuite(makeStore));
+    describe("contents", () => contentsSuite(makeStore));
     describe("retention", () => pruneSuite(makeStore));
     describe("orphans", () => orphanSuite(makeStore));
   });

@@ -1,9 +1,7 @@
-import { PosthasteError } from "@posthaste/core/domain/errors";
 import { Type } from "typebox";
 import { environmentRoute } from "../../route.ts";
-import { findApplication } from "../application/find.ts";
 import { AttemptPath } from "../fields.ts";
-import { findMessage } from "../message/find.ts";
+import { findAttempt } from "./find.ts";
 import { attemptListFields, attemptText, MessageAttemptOut } from "./schemas.ts";
 
 export const getAttempt = environmentRoute({
@@ -18,19 +16,8 @@ export const getAttempt = environmentRoute({
   query: Type.Object({ expanded_statuses: attemptListFields.expanded_statuses }),
   answers: { 200: MessageAttemptOut },
   async handle(call, services) {
-    const { params, query } = call;
-    const { application } = await findApplication(call, services);
-    const appId = application.id;
-    const { id: messageId } = await findMessage({ appId, ref: params.msg_id }, services);
-    const attempt = await services.store.history.findAttempt({
-      appId,
-      messageId,
-      attemptId: params.attempt_id,
-    });
-    if (attempt === null) throw new PosthasteError("not_found", "No attempt of this message has this id.");
-    return {
-      status: 200,
-      text: attemptText(attempt, { expanded: query.expanded_statuses ?? false, withContent: true }),
-    };
+    const attempt = await findAttempt(call, services);
+    const expanded = call.query.expanded_statuses ?? false;
+    return { status: 200, text: attemptText(attempt, { expanded, withContent: true }) };
   },
 });

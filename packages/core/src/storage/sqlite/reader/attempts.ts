@@ -109,7 +109,8 @@ function messageEntries(db: DatabaseSync): (request: AttemptQuery, messageId: st
   };
 }
 
-function outcomeFilter({
+/** Conditions on how an attempt ended, each with its AND. */
+export function outcomeFilter({
   status,
   statusCodeClass,
 }: Pick<AttemptQuery, "status" | "statusCodeClass">): Filter {

@@ -4,6 +4,7 @@ import { attemptReads } from "./attempts.ts";
 import { controlPlaneReads } from "./control-plane.ts";
 import { laneReads } from "./lanes.ts";
 import { messageReads } from "./messages.ts";
+import { overviewReads } from "./overview.ts";
 import { prunableReads } from "./prunable.ts";
 
 const CACHE_KIB = 8_192;
@@ -16,6 +17,7 @@ export function createReader(files: WorkerFiles) {
     ...laneReads(db),
     ...messageReads(db),
     ...attemptReads(db),
+    ...overviewReads(db),
     ...prunableReads(db),
     databaseBytes: () => Number(pragma(db, "page_count")) * Number(pragma(db, "page_size")),
     close: () => db.close(),

@@ -6,6 +6,7 @@ import { migrate } from "../migrate.ts";
 import { AcceptWriter } from "./accept.ts";
 import { ApplicationWriter } from "./applications.ts";
 import { ClaimWriter } from "./claim.ts";
+import { ContentWriter } from "./contents.ts";
 import { commitBatch } from "./commit.ts";
 import { DataKeyWriter } from "./data-keys.ts";
 import { EndpointWriter } from "./endpoints.ts";
@@ -46,6 +47,7 @@ export function createWriter(files: WorkerFiles) {
   const endpoints = new EndpointWriter(database, idempotency);
   const eventTypes = new EventTypeWriter(database, idempotency);
   const prunes = new PruneWriter(database, lists);
+  const contents = new ContentWriter(database);
   const orphans = new OrphanWriter(database, lists);
   const environments = new EnvironmentWriter(database, eventTypes);
   const dataKeys = new DataKeyWriter(database);
@@ -72,6 +74,8 @@ export function createWriter(files: WorkerFiles) {
     forgetExpiredKeys: idempotency.forgetExpired.bind(idempotency),
     fillLists: prunes.fillLists.bind(prunes),
     prune: prunes.prune.bind(prunes),
+    expungeMessages: contents.expungeMessages.bind(contents),
+    expungeAttempt: contents.expungeAttempt.bind(contents),
     cancelOrphans: orphans.cancelOrphans.bind(orphans),
     health() {
       idle.run();

@@ -36,3 +36,6 @@ export interface AttemptDetail {
   readonly firstByteMs: number | null;
   readonly reusedConnection: boolean;
 }
+
+/** What stands in place of a header value that is not recorded. */
+export const REDACTED = "[redacted]";

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptDetail } from "../domain/attempt.ts";
+import { type Attempt, type AttemptDetail, REDACTED } from "../domain/attempt.ts";
 import { type Outcome, type ReceiverDirective, settle, type Settlement } from "../domain/delivery-state.ts";
 import type { Endpoint } from "../domain/endpoint.ts";
 import { ID_PREFIX } from "../domain/ids.ts";
@@ -12,7 +12,6 @@ import type { DueClock } from "./due-clock.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
 
 const USER_AGENT = "Posthaste/1 (+https://www.standardwebhooks.com)";
-const REDACTED = "[redacted]";
 
 /** What came of one attempt, before it is recorded. */
 export interface AttemptResult {

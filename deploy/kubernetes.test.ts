@@ -66,6 +66,7 @@ test("the example Secret is not one", () => {
   expect(secret?.stringData).toEqual({
     database: "postgres://posthaste:PASSWORD@HOST:5432/posthaste",
     "api-key": "phk_live_CHANGE",
+    "master-keys": "phm_CHANGE",
   });
 });
 

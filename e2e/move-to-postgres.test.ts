@@ -119,7 +119,7 @@ describe.skipIf(noPostgres)("from a data folder into PostgreSQL", () => {
     const database = await makeDatabase({ empty: true });
 
     const exported = await run("export", "--data", data, "--output", file);
-    expect(exported).toMatchObject({ code: 0, output: expect.stringContaining("It holds secrets") });
+    expect(exported).toMatchObject({ code: 0, output: expect.stringContaining("It holds payloads") });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const imported = await run("import", "--database", database, "--input", file);
     expect(imported.output).toMatch(/message\s+5\n[^]*attempt\s+10\n[^]*due\s+5\n/);
@@ -128,7 +128,10 @@ describe.skipIf(noPostgres)("from a data folder into PostgreSQL", () => {
     // The broken receiver is well again: what it is owed has to come without a new event.
     broken.status = 200;
     broken.ids.length = 0;
-    const after = await serve("--database", database);
+    // Secrets moved as they lie there: encrypted.
+    await expect(serve("--database", database)).rejects.toThrow("is not in the ring");
+    expect(readFileSync(file, "utf8")).not.toContain("whsec_");
+    const after = await serve("--database", database, "--master-keys-file", join(data, "master-keys"));
     const shown = [
       "/app",
       "/app/ana/endpoint",

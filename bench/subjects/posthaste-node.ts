@@ -8,6 +8,8 @@ import { freePort } from "./ports.ts";
 
 export const API_KEY = "phk_live_0123456789abcdefghijABCDEFGHIJ01";
 const PROGRAM = fileURLToPath(new URL("../../packages/cli/bin/posthaste.js", import.meta.url));
+/** For those on PostgreSQL; a folder makes its own. */
+const MASTER_KEYS = `phm_${"e2e0".repeat(10)}aaE`;
 const READY_MS = 60_000;
 
 /** One process of the real server, as `npx posthaste start` runs it. */
@@ -27,8 +29,10 @@ export async function startNode(folder: string, where: readonly string[]): Promi
   const log = openSync(logFile, "a");
   const listen = ["start", "--host", "127.0.0.1", "--port", `${port}`];
   const args = [PROGRAM, ...listen, ...where, "--dev", "--api-key", API_KEY];
+  const shared = where.includes("--database") ? { POSTHASTE_MASTER_KEYS: MASTER_KEYS } : {};
+  const env = { ...shared, ...process.env };
   const spawnedAt = nowMicros();
-  const child = adopt(spawn(process.execPath, args, { stdio: ["ignore", log, log] }));
+  const child = adopt(spawn(process.execPath, args, { env, stdio: ["ignore", log, log] }));
   closeSync(log);
   const client = clientOf(port);
   await client.ready(child, logFile);

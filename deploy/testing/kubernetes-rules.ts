@@ -15,7 +15,7 @@ const READINESS = "/api/v1/health";
 const LIVENESS = "/api/v1/health/ping";
 /** preStop, the drain, the last commits, and this. */
 const STOP_MARGIN_S = 10;
-const SECRET_VARIABLES = new Set(["POSTHASTE_DATABASE", "POSTHASTE_API_KEY"]);
+const SECRET_VARIABLES = new Set(["POSTHASTE_DATABASE", "POSTHASTE_API_KEY", "POSTHASTE_MASTER_KEYS"]);
 
 interface Cluster {
   readonly deployment: IDeployment;

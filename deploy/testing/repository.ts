@@ -56,7 +56,8 @@ export function readProgram(): Program {
     version,
     node: devDependencies["node"] ?? "",
     defaultPort: Number(FLAGS.port.default),
-    variables: new Set(Object.keys(FLAGS).map((flag) => variableName(flag))),
+    // The ring of master keys has no flag: process lists show those.
+    variables: new Set([...Object.keys(FLAGS).map((flag) => variableName(flag)), "POSTHASTE_MASTER_KEYS"]),
     commands: new Set([...commands].map(([, name = ""]) => name)),
     getPaths: new Set(Object.entries(api.paths).flatMap(([path, verbs]) => ("get" in verbs ? [path] : []))),
   };

@@ -9,6 +9,9 @@ const READY_TIMEOUT_MS = 20_000;
 const READY_POLL_MS = 25;
 const BIN = join(import.meta.dirname, "../../packages/cli/bin/posthaste.js");
 
+/** Nodes on one database share their ring; a folder makes its own. */
+const MASTER_KEYS = `phm_${"e2e0".repeat(10)}aaE`;
+
 /** Whoever ends before its servers takes them along. */
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
@@ -132,7 +135,14 @@ export function runPosthaste(
   env: NodeJS.ProcessEnv = process.env,
   nodeArgs: readonly string[] = [],
 ): ChildProcess {
-  return spawn(process.execPath, [...nodeArgs, BIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const keys =
+    args.includes("--database") && !args.includes("--master-keys-file")
+      ? { POSTHASTE_MASTER_KEYS: MASTER_KEYS }
+      : {};
+  return spawn(process.execPath, [...nodeArgs, BIN, ...args], {
+    env: { ...keys, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 /** A port that nothing listens on: also the address of a dead destination. */

@@ -66,7 +66,7 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
   "payload-encoded-again": [
     {
       file: `${ENGINE}/attempt.ts`,
-      find: "const body = Buffer.from(item.payload);",
+      find: "const body = Buffer.from(sent?.payload ?? item.payload);",
       replace: "const body = Buffer.from(JSON.stringify(JSON.parse(item.payload)));",
     },
   ],

@@ -1,3 +1,4 @@
+import { keys } from "./commands/keys.ts";
 import { migrate } from "./commands/migrate.ts";
 import { exportCommand, importCommand } from "./commands/transfer.ts";
 import { start } from "./commands/start.ts";
@@ -6,6 +7,7 @@ const USAGE = `posthaste — webhooks at full speed for creator businesses
 
   posthaste start [flags]             run the server      (posthaste start --help lists the flags)
   posthaste migrate --database URL    bring a PostgreSQL database to this program's schema
+  posthaste keys new | rotate         the keys that secrets are encrypted with (posthaste keys --help)
   posthaste export --data DIR         everything of an SQLite data folder, as JSON lines
   posthaste import --database URL     an export into an empty PostgreSQL database
 `;
@@ -17,6 +19,9 @@ switch (command) {
     break;
   case "migrate":
     await migrate(args);
+    break;
+  case "keys":
+    await keys(args);
     break;
   case "export":
     await exportCommand(args);

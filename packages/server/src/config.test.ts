@@ -80,6 +80,14 @@ test("what is printed at the start tells where the database is, without its pass
   expect(JSON.stringify(printed)).not.toContain("secret");
 });
 
+test("the master keys come from a variable, never from a flag, and are not printed", () => {
+  const ring = `phm_${"s".repeat(43)}`;
+  const config = loadConfig(["--master-keys-file", "ring"], { POSTHASTE_MASTER_KEYS: ring });
+  expect(config).toMatchObject({ masterKeys: ring, masterKeysFile: "ring" });
+  expect(JSON.stringify(redactConfig(config))).not.toContain("ssss");
+  expect(() => loadConfig(["--master-keys", ring], {})).toThrow(/^(?!.*ssss)/s);
+});
+
 test("what is printed at the start holds no key", () => {
   const key = `phk_live_${"s".repeat(32)}`;
   const printed = JSON.stringify(redactConfig(loadConfig(["--api-key", key], {})));

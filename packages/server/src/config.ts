@@ -24,6 +24,10 @@ export interface Config {
   readonly data: string;
   /** URL of a PostgreSQL database that any number of nodes share; null = SQLite in `data`. */
   readonly database: string | null;
+  /** The ring of master keys, as POSTHASTE_MASTER_KEYS has it; null = a file. */
+  readonly masterKeys: string | null;
+  /** File with the ring; null = beside the SQLite database. */
+  readonly masterKeysFile: string | null;
   /** What this node does; anything but all needs a database that others share. */
   readonly role: NodeRole;
   /** Development: http, this machine and private networks are allowed as destinations. */
@@ -79,6 +83,12 @@ export const FLAGS = {
     value: "URL",
     default: "none: SQLite in --data",
     help: "PostgreSQL database that several nodes share: postgres://user:password@host:5432/name",
+  },
+  "master-keys-file": {
+    type: "string",
+    value: "FILE",
+    default: "with SQLite: master-keys in --data, made at the first start",
+    help: "keys that secrets are encrypted with, one a line, the first encrypts; POSTHASTE_MASTER_KEYS holds them instead",
   },
   role: {
     type: "string",
@@ -170,6 +180,8 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
     port: parseInteger("port", text("port") ?? FLAGS.port.default, 0, 65_535),
     data: text("data") ?? FLAGS.data.default,
     database,
+    masterKeys: masterKeysText(env),
+    masterKeysFile: text("master-keys-file"),
     role: parseRole(text("role") ?? FLAGS.role.default, database),
     dev,
     publicUrl: parsePublicUrl(text("public-url")),
@@ -190,7 +202,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
 
 /** For the log at the start: everything but secrets. */
 export function redactConfig(config: Config): Record<string, unknown> {
-  const { egress, apiKey, retryScheduleMs, data, database, ...rest } = config;
+  const { egress, apiKey, retryScheduleMs, data, database, masterKeys: _secret, ...rest } = config;
   return {
     ...rest,
     ...(database === null ? { data } : { database: redactDatabase(database) }),
@@ -275,6 +287,18 @@ export function dataText(flag: string | undefined, env: Env = process.env): stri
 /** What a flag or else its variable says of the database. */
 export function databaseText(flag: string | undefined, env: Env = process.env): string | null {
   return nonEmpty(flag) ?? nonEmpty(env[variableName("database")]);
+}
+
+/**
+ * The ring of master keys in the environment; null where it is not there. Never a flag: process lists show those.
+ */
+export function masterKeysText(env: Env = process.env): string | null {
+  return nonEmpty(env["POSTHASTE_MASTER_KEYS"]);
+}
+
+/** The file that a flag or else its variable names; null where both are silent. */
+export function masterKeysFileText(flag: string | undefined, env: Env = process.env): string | null {
+  return nonEmpty(flag) ?? nonEmpty(env[variableName("master-keys-file")]);
 }
 
 /** Its words never go into a message: they hold a password. */

@@ -27,6 +27,8 @@ export interface RunningServer {
   readonly url: string;
   /** Keys made at this start; shown once. */
   readonly newKeys: readonly NewKey[];
+  /** The file of master keys that this start made; null when there was a ring. */
+  readonly newMasterKeys: string | null;
   /** Graceful: refuse, drain, release, close. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -41,12 +43,13 @@ export async function startServer(config: Config, { onFatal }: StartOptions): Pr
   const log = pino({ level: config.logLevel, base: null, serializers: { error: loggedError } });
   const runtime = systemRuntime(log);
   const extraCa = readExtraCa(config.extraCaFile);
-  const store = await openStore(config, { log, onFatal });
+  const { store, newMasterKeys } = await openStore(config, { runtime, log, onFatal });
   try {
     const newKeys = await prepareEnvironments({ ...config, store, runtime });
     const running = await serve(config, { store, runtime, extraCa });
+    if (newMasterKeys !== null) log.warn({ file: newMasterKeys }, "master keys made: keep a copy elsewhere");
     log.info({ ...redactConfig(config), url: running.url }, "posthaste started");
-    return { ...running, newKeys };
+    return { ...running, newKeys, newMasterKeys };
   } catch (error) {
     await store.close();
     throw error;
@@ -56,7 +59,7 @@ export async function startServer(config: Config, { onFatal }: StartOptions): Pr
 async function serve(
   config: Config,
   { store, runtime, extraCa }: { store: Store; runtime: Runtime; extraCa: readonly string[] },
-): Promise<Omit<RunningServer, "newKeys">> {
+): Promise<Omit<RunningServer, "newKeys" | "newMasterKeys">> {
   const metrics = new Metrics();
   const egress = createEgress({
     runtime,

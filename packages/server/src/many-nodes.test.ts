@@ -26,6 +26,7 @@ function failing(store: Store, error: Error): Store {
     eventTypes: fail(store.eventTypes),
     history: fail(store.history),
     polling: fail(store.polling),
+    dataKeys: fail(store.dataKeys),
     overview: fail(store.overview),
     contents: fail(store.contents),
     tasks: fail(store.tasks),

@@ -12,7 +12,7 @@ export { ConfigError } from "./config.ts";
 
 /**
  * Writes everything a data directory (`--data`) holds as JSON lines, to `--output` or to `otherwise`. The server on it
- * has to be stopped. A file must not exist yet; it is readable by its owner only, as it holds secrets.
+ * has to be stopped. A file must not exist yet; it is readable by its owner only, as it holds payloads.
  */
 export async function exportData(
   args: readonly string[],

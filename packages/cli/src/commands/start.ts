@@ -40,9 +40,15 @@ function placeOf({ database, host, port }: Record<"database" | "host" | "port", 
   return `${database} at ${host}:${port}`;
 }
 
-function greeting({ url, newKeys }: RunningServer, config: Config, place: string): string {
+function greeting({ url, newKeys, newMasterKeys }: RunningServer, config: Config, place: string): string {
   const lines = ["", `Posthaste listens on ${url}, data in ${place}`];
   if (config.role === "worker") return `${[...lines, "", "This node only sends."].join("\n")}\n`;
+  if (newMasterKeys !== null) {
+    lines.push(
+      "",
+      `The secrets in the database open only with ${newMasterKeys}: keep a copy of that file elsewhere.`,
+    );
+  }
   const live = newKeys.find(({ environment }) => environment === "live")?.key ?? config.apiKey;
   if (newKeys.length > 0) lines.push("", "API keys, shown this once:", ...newKeys.map(keyLine));
   else if (!config.apiKey) {

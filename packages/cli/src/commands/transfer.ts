@@ -6,6 +6,7 @@ const EXPORT_USAGE = `posthaste export — everything a data directory holds, as
   --data DIR       folder of the SQLite database (posthaste-data), or the variable POSTHASTE_DATA
   --output FILE    a new file to write to (the standard output)
 
+Secrets stay encrypted: whoever starts on them needs the same master keys (posthaste keys --help).
 Into PostgreSQL in one step: posthaste export --data DIR | posthaste import --database URL`;
 
 const IMPORT_USAGE = `posthaste import — what posthaste export wrote, into an empty PostgreSQL database: all of it, or nothing
@@ -19,7 +20,7 @@ export async function exportCommand(args: readonly string[]): Promise<void> {
   await orFail(async ({ exportData }) => {
     const { data, output } = await exportData(args, process.stdout);
     console.error(
-      `posthaste: exported ${data}${output === null ? "" : ` to ${output}`}. It holds secrets: keep it safe.`,
+      `posthaste: exported ${data}${output === null ? "" : ` to ${output}`}. It holds payloads: keep it safe.`,
     );
   });
 }

@@ -25,7 +25,7 @@ export interface Attempt extends DeliveryKey {
 export type AttemptStatus = "success" | "fail" | "canceled";
 
 export interface AttemptDetail {
-  /** As sent; values of sensitive headers are replaced. */
+  /** As sent; the values of headers that the endpoint adds are replaced. */
   readonly requestHeaders: Readonly<Record<string, string>>;
   readonly responseHeaders: readonly (readonly [string, string])[];
   readonly truncated: boolean;
@@ -36,3 +36,6 @@ export interface AttemptDetail {
   readonly firstByteMs: number | null;
   readonly reusedConnection: boolean;
 }
+
+/** What stands in place of a header value that is not recorded. */
+export const REDACTED = "[redacted]";

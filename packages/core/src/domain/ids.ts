@@ -2,6 +2,7 @@
 export const ID_PREFIX = {
   environment: "env_",
   apiKey: "key_",
+  dataKey: "dkey_",
   application: "app_",
   endpoint: "ep_",
   message: "msg_",

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptDetail } from "../domain/attempt.ts";
+import { type Attempt, type AttemptDetail, REDACTED } from "../domain/attempt.ts";
 import { type Outcome, type ReceiverDirective, settle, type Settlement } from "../domain/delivery-state.ts";
 import type { Endpoint } from "../domain/endpoint.ts";
 import { ID_PREFIX } from "../domain/ids.ts";
@@ -7,14 +7,12 @@ import { parseRetryAfterMs } from "../domain/retry-schedule.ts";
 import { SECOND_MS } from "../domain/time.ts";
 import type { Egress, EgressOutcome } from "../egress/egress.ts";
 import { type Failure, failure } from "../egress/failure.ts";
-import { isSensitiveHeader } from "../egress/header-policy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { DueClock } from "./due-clock.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
 import type { Outgoing } from "./outgoing.ts";
 
 const USER_AGENT = "Posthaste/1 (+https://www.standardwebhooks.com)";
-const REDACTED = "[redacted]";
 
 /** What came of one attempt, before it is recorded. */
 export interface AttemptResult {
@@ -166,9 +164,8 @@ function detailOf(
   added: Endpoint["headers"],
   { headers, outcome: { timings, ...outcome } }: { headers: Record<string, string>; outcome: EgressOutcome },
 ): AttemptDetail {
-  for (const name in added) {
-    if (isSensitiveHeader(name)) headers[name] = REDACTED;
-  }
+  // The store seals them on the endpoint; a copy in the clear with every attempt would undo that.
+  for (const name in added) headers[name] = REDACTED;
   return {
     requestHeaders: headers,
     responseHeaders: outcome.kind === "response" ? outcome.headers : [],

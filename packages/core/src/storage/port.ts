@@ -21,6 +21,7 @@ import type { PollingStore } from "./port-polling.ts";
 import type { IdempotencyClaim, Idempotent, IdempotentAnswer, InsertResult } from "./port-writes.ts";
 import type { CredentialStore } from "./port-credentials.ts";
 import type { Page } from "./port-page.ts";
+import type { DataKeyStore } from "./port-keys.ts";
 import type { ContentStore } from "./port-contents.ts";
 import type { OverviewStore } from "./port-overview.ts";
 import type { TaskStore } from "./port-task.ts";
@@ -29,6 +30,7 @@ export type { ConsumerKey } from "./port-polling.ts";
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 export type { CredentialStore } from "./port-credentials.ts";
 export type { Page } from "./port-page.ts";
+export type { DataKey, DataKeyStore } from "./port-keys.ts";
 
 export interface Store {
   readonly deliveries: DeliveryStore;
@@ -39,6 +41,7 @@ export interface Store {
   readonly eventTypes: EventTypeStore;
   readonly history: HistoryStore;
   readonly polling: PollingStore;
+  readonly dataKeys: DataKeyStore;
   readonly overview: OverviewStore;
   readonly contents: ContentStore;
   readonly tasks: TaskStore;

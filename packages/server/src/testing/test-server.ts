@@ -8,6 +8,8 @@ import { checkHeader, isSensitiveHeader } from "@posthaste/core/egress/header-po
 import { parsePolicy } from "@posthaste/core/egress/policy";
 import { checkUrl } from "@posthaste/core/egress/url-policy";
 import { fakeRuntime, type FakeRuntime } from "@posthaste/core/runtime/testing/fake-runtime";
+import { KeyRing, newMasterKey } from "@posthaste/core/storage/sealed/key-ring";
+import { openSealed } from "@posthaste/core/storage/sealed/open";
 import { openSqliteStore } from "@posthaste/core/storage/sqlite/open";
 import { TransformPool } from "@posthaste/core/transform/pool";
 import type { Store } from "@posthaste/core/storage/port";
@@ -126,8 +128,9 @@ const NO_TIMINGS = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: 1, 
 
 export async function startTestServer(): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), "posthaste-server-"));
-  const store = await openSqliteStore({ directory, reserveBytes: 0 });
   const runtime = fakeRuntime();
+  const ring = KeyRing.parse(newMasterKey(runtime.random));
+  const store = await openSealed(await openSqliteStore({ directory, reserveBytes: 0 }), { ring, runtime });
   const posts: EgressRequest[] = [];
   const egress: Egress = {
     async post(request): Promise<EgressOutcome> {

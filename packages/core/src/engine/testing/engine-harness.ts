@@ -203,6 +203,7 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     eventTypes: store.eventTypes,
     history: store.history,
     polling: store.polling,
+    dataKeys: store.dataKeys,
     overview: store.overview,
     contents: store.contents,
     tasks: store.tasks,

@@ -57,6 +57,7 @@ export class ProcessFault {
       eventTypes: this.#wrap(store.eventTypes),
       history: this.#wrap(store.history),
       polling: this.#wrap(store.polling),
+      dataKeys: this.#wrap(store.dataKeys),
       overview: this.#wrap(store.overview),
       contents: this.#wrap(store.contents),
       tasks: this.#wrap(store.tasks),

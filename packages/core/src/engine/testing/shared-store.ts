@@ -123,6 +123,7 @@ export function shareStore(store: Store): SharedStore {
     eventTypes: store.eventTypes,
     history: store.history,
     polling: store.polling,
+    dataKeys: store.dataKeys,
     overview: store.overview,
     contents: store.contents,
     tasks: store.tasks,

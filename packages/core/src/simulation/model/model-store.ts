@@ -2,6 +2,7 @@ import type { Store } from "../../storage/port.ts";
 import { modelCluster } from "./cluster.ts";
 import { modelApplications, modelEndpoints, modelEnvironments, modelEventTypes } from "./control-plane.ts";
 import { modelCredentials } from "./credentials.ts";
+import { modelDataKeys } from "./data-keys.ts";
 import { modelContents } from "./contents.ts";
 import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
@@ -25,6 +26,7 @@ export function modelStore(state: ModelState): SyncStore {
     eventTypes: modelEventTypes(state),
     history: modelHistory(state),
     polling: modelPolling(state),
+    dataKeys: modelDataKeys(state),
     overview: modelOverview(state),
     contents: modelContents(state),
     tasks: modelTasks(state),

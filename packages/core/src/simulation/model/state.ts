@@ -9,7 +9,13 @@ import { IDEMPOTENCY_TTL_MS } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PollingConsumer, PollingEndpoint } from "../../domain/polling-endpoint.ts";
 import type { Task } from "../../domain/task.ts";
-import { AlreadyAnswered, type IdempotentAnswer, type LaneKey, type NodeRole } from "../../storage/port.ts";
+import {
+  AlreadyAnswered,
+  type DataKey,
+  type IdempotentAnswer,
+  type LaneKey,
+  type NodeRole,
+} from "../../storage/port.ts";
 
 /** A delivery that is still owed. Held by nobody and without a time: paused. */
 export interface DueRow {
@@ -96,6 +102,8 @@ export class ModelState {
   readonly environments = new Map<string, Environment>();
   /** By hash. */
   readonly credentials = new Map<string, Credential>();
+  /** By environment. */
+  readonly dataKeys = new Map<string, DataKey>();
   /** By environment, then by name. */
   readonly eventTypes = new Map<string, Map<string, EventType>>();
   readonly applications = new Map<string, Kept<Application>>();

@@ -20,6 +20,7 @@ export interface SyncStore {
   readonly eventTypes: Sync<Store["eventTypes"]>;
   readonly history: Sync<Store["history"]>;
   readonly polling: Sync<Store["polling"]>;
+  readonly dataKeys: Sync<Store["dataKeys"]>;
   readonly overview: Sync<Store["overview"]>;
   readonly contents: Sync<Store["contents"]>;
   readonly tasks: Sync<Store["tasks"]>;
@@ -46,6 +47,7 @@ export function carried(store: SyncStore, carry: Carry): Store {
     eventTypes: noun("eventTypes", store.eventTypes, carry),
     history: noun("history", store.history, carry),
     polling: noun("polling", store.polling, carry),
+    dataKeys: noun("dataKeys", store.dataKeys, carry),
     overview: noun("overview", store.overview, carry),
     contents: noun("contents", store.contents, carry),
     tasks: noun("tasks", store.tasks, carry),

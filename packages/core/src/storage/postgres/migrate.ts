@@ -65,7 +65,7 @@ const insertVersion = statement(
 );
 
 /**
- * Applies one file, unless there is none left; tells the version before. Nothing looks at the schema on this
+ * Applies one file, or to an empty database all, unless there is none left; tells the version before. Nothing looks at the schema on this
  * connection ahead of the lock: PostgreSQL would remember that a table is missing while another process makes it.
  */
 export function applyNext(
@@ -82,11 +82,14 @@ export function applyNext(
       );
     }
     const before = schema?.version ?? 0;
-    const next = migrations.find(({ version }) => version > before);
-    if (next === undefined) return { applied: false, before };
+    const missing = migrations.filter(({ version }) => version > before);
+    if (missing.length === 0) return { applied: false, before };
     if (schema === null) await connection.execute(VERSION_TABLE);
-    await connection.execute(next.sql);
-    await connection.query(insertVersion, [next.version, next.servesFrom]);
+    // An empty database at once: a node that starts beside this one must not find it half made.
+    for (const next of schema === null ? missing : missing.slice(0, 1)) {
+      await connection.execute(next.sql);
+      await connection.query(insertVersion, [next.version, next.servesFrom]);
+    }
     return { applied: true, before };
   });
 }

@@ -4,6 +4,7 @@ import { checkSchema, checkServer } from "./boot-checks.ts";
 import { clusterStore } from "./cluster.ts";
 import { applicationStore } from "./control-plane/applications.ts";
 import { credentialStore } from "./control-plane/credentials.ts";
+import { dataKeyStore } from "./control-plane/data-keys.ts";
 import { endpointStore } from "./control-plane/endpoints.ts";
 import { environmentStore } from "./control-plane/environments.ts";
 import { eventTypeStore } from "./control-plane/event-types.ts";
@@ -54,6 +55,7 @@ class PostgresStore implements Store {
   readonly eventTypes;
   readonly history;
   readonly polling;
+  readonly dataKeys;
   readonly overview;
   readonly contents;
   readonly tasks;
@@ -72,6 +74,7 @@ class PostgresStore implements Store {
     this.eventTypes = eventTypeStore(database);
     this.history = historyStore(database, { partitions: this.#partitions });
     this.polling = pollingStore(database);
+    this.dataKeys = dataKeyStore(database);
     this.overview = overviewStore(database);
     this.contents = contentStore(database);
     this.tasks = taskStore(database);

@@ -2,8 +2,14 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Health } from "../../domain/health.ts";
 import type { Store, StoreStats } from "../port.ts";
-import { applicationStore, endpointStore, environmentStore, eventTypeStore } from "./client/control-plane.ts";
 import { credentialStore } from "./client/credentials.ts";
+import {
+  applicationStore,
+  dataKeyStore,
+  endpointStore,
+  environmentStore,
+  eventTypeStore,
+} from "./client/control-plane.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
 import { contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
@@ -97,6 +103,7 @@ class SqliteStore implements Store {
   readonly eventTypes;
   readonly history;
   readonly polling;
+  readonly dataKeys;
   readonly overview;
   readonly contents;
   readonly tasks;
@@ -120,6 +127,7 @@ class SqliteStore implements Store {
     this.eventTypes = eventTypeStore(threads);
     this.history = historyStore(threads);
     this.polling = pollingStore(threads);
+    this.dataKeys = dataKeyStore(threads);
     this.overview = overviewStore(threads);
     this.contents = contentStore(threads);
     this.tasks = taskStore(threads);

@@ -4,6 +4,7 @@ import { commitSuite } from "./commit.suite.ts";
 import { contentsSuite } from "./contents.suite.ts";
 import { controlPlaneSuite } from "./control-plane.suite.ts";
 import { credentialSuite } from "./credentials.suite.ts";
+import { dataKeySuite } from "./data-key.suite.ts";
 import { historySuite } from "./history.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { orphanSuite } from "./orphan.suite.ts";
@@ -21,6 +22,7 @@ export function storeConformance(name: string, makeStore: MakeStore): void {
     describe("leases, resend and resume", () => leaseSuite(makeStore));
     describe("control plane", () => controlPlaneSuite(makeStore));
     describe("credentials", () => credentialSuite(makeStore));
+    describe("data keys", () => dataKeySuite(makeStore));
     describe("history", () => historySuite(makeStore));
     describe("polling endpoints", () => pollingSuite(makeStore));
     describe("overview", () => overviewSuite(makeStore));

@@ -65,6 +65,18 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
     columnsAtLeast: 4,
   },
   {
+    // Still encrypted: whoever starts on them needs the ring of master keys.
+    name: "data_key",
+    columns: [
+      ["environment_id", "text"],
+      ["id", "text"],
+      ["master_key_id", "text"],
+      ["wrapped", "text"],
+      ["complete", "boolean"],
+      ["created_at", "integer"],
+    ],
+  },
+  {
     name: "event_type",
     columns: [
       ["environment_id", "text"],

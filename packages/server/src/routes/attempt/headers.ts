@@ -1,3 +1,4 @@
+import { REDACTED } from "@posthaste/core/domain/attempt";
 import { Type } from "typebox";
 import { jsonAnswer } from "../../answer.ts";
 import { environmentRoute } from "../../route.ts";
@@ -35,12 +36,13 @@ export const getAttemptHeaders = environmentRoute({
   answers: { 200: MessageAttemptHeadersOut },
   async handle(call, services) {
     const { detail, statusCode } = await findAttempt(call, services);
-    const { isSensitiveHeader } = services.rules;
+    const isHidden = ([name, value]: readonly [string, string]): boolean =>
+      value === REDACTED || services.rules.isSensitiveHeader(name);
     const sent = Object.entries(detail.requestHeaders);
     return jsonAnswer(200, {
-      sentHeaders: Object.fromEntries(sent.filter(([name]) => !isSensitiveHeader(name))),
+      sentHeaders: Object.fromEntries(sent.filter((header) => !isHidden(header))),
       responseHeaders: statusCode === 0 ? null : detail.responseHeaders,
-      sensitive: sent.map(([name]) => name).filter(isSensitiveHeader),
+      sensitive: sent.filter(isHidden).map(([name]) => name),
     });
   },
 });

@@ -1,11 +1,13 @@
 import type {
   ApplicationStore,
+  DataKeyStore,
   EndpointStore,
   EnvironmentStore,
   EventTypeStore,
   InsertResult,
 } from "../../port.ts";
 import { toApplication, toApplicationRow } from "../rows/application.ts";
+import { toDataKey, toDataKeyRow } from "../rows/data-key.ts";
 import { toEndpoint, toEndpointRow } from "../rows/endpoint.ts";
 import { toEnvironment, toEnvironmentRow } from "../rows/environment.ts";
 import { toEventType, toEventTypeRow } from "../rows/event-type.ts";
@@ -21,6 +23,15 @@ export function environmentStore({ writer, reader }: Threads): EnvironmentStore 
     },
     list: async () => (await reader.call("listEnvironments")).map(toEnvironment),
     findAnswer: (query) => writer.call("findAnswer", query),
+  };
+}
+
+export function dataKeyStore({ writer, reader }: Threads): DataKeyStore {
+  return {
+    list: async () => (await reader.call("listDataKeys")).map(toDataKey),
+    ensure: async (key) => toDataKey(await writer.call("ensureDataKey", toDataKeyRow(key))),
+    update: (key, basedOn) =>
+      writer.call("updateDataKey", { row: toDataKeyRow(key), basedOn: { wrapped: basedOn.wrapped } }),
   };
 }
 

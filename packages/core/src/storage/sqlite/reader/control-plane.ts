@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Page } from "../../port.ts";
 import { APPLICATION_COLUMNS, type ApplicationRow } from "../rows/application.ts";
+import { DATA_KEY_COLUMNS, type DataKeyRow } from "../rows/data-key.ts";
 import { ENDPOINT_COLUMNS, type EndpointRow } from "../rows/endpoint.ts";
 import { ENVIRONMENT_COLUMNS, type EnvironmentRow } from "../rows/environment.ts";
 import { EVENT_TYPE_COLUMNS, type EventTypeRow } from "../rows/event-type.ts";
@@ -21,8 +22,13 @@ export function controlPlaneReads(db: DatabaseSync) {
 
 function environmentReads(db: DatabaseSync) {
   const list = query<EnvironmentRow>(db, `SELECT ${ENVIRONMENT_COLUMNS} FROM environment ORDER BY id`);
+  const listDataKeys = query<DataKeyRow>(
+    db,
+    `SELECT ${DATA_KEY_COLUMNS} FROM data_key ORDER BY environment_id`,
+  );
   return {
     listEnvironments: () => list.all(),
+    listDataKeys: () => listDataKeys.all(),
   };
 }
 

@@ -9,6 +9,7 @@ import { ClaimWriter } from "./claim.ts";
 import { ContentWriter } from "./contents.ts";
 import { commitBatch } from "./commit.ts";
 import { CredentialWriter } from "./credentials.ts";
+import { DataKeyWriter } from "./data-keys.ts";
 import { EndpointWriter } from "./endpoints.ts";
 import { EnvironmentWriter } from "./environments.ts";
 import { EventTypeWriter } from "./event-types.ts";
@@ -88,7 +89,10 @@ function controlPlane(database: WriterDatabase, idempotency: Idempotency) {
   const polling = new PollingWriter(database, idempotency);
   const credentials = new CredentialWriter(database);
   const environments = new EnvironmentWriter(database, eventTypes);
+  const dataKeys = new DataKeyWriter(database);
   return {
+    ensureDataKey: dataKeys.ensure.bind(dataKeys),
+    updateDataKey: dataKeys.update.bind(dataKeys),
     insertApplication: applications.insert.bind(applications),
     updateApplication: applications.update.bind(applications),
     deleteApplication: applications.delete.bind(applications),

@@ -172,8 +172,9 @@ export class Dispatcher {
       next: paused ? { kind: "paused", attempts: settlement.attempts } : nextState(settlement),
       endpoint: change,
     };
-    if (pending && lane.endpoint.fifo) {
-      // It has to wait, so the ones behind it go back to the store with it: none is sent before it.
+    if (lane.endpoint.fifo && settlement.state !== "succeeded") {
+      // It has to wait, or has failed for good, which a crash would undo until it is stored: the ones behind it go
+      // back to the store with it, so that none is sent before it.
       this.#settleSpilled(lane, settled);
       this.handBack(lane, this.scheduler.evict(lane), "due");
     } else if (change === null) {

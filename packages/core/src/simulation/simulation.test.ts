@@ -39,6 +39,8 @@ test.for([
   { seed: 73_439, nodes: undefined, size: "short" },
   { seed: 79_125, nodes: undefined, size: "short" },
   { seed: 58_823, nodes: undefined, size: "short" },
+  { seed: 24_886, nodes: undefined, size: "short" },
+  { seed: 90_254, nodes: undefined, size: "short" },
 ] as const)("what once failed holds: seed $seed, $size", async ({ seed, nodes, size }) => {
   expect(brokenBy(await simulate(seed, { nodes, size }))).toEqual([]);
 });

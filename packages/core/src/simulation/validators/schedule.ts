@@ -96,13 +96,18 @@ export const throttleHolds: Validator = {
     const buckets = new Map<string, Bucket>();
     /** Until when the rate may be the old one or the new one, by endpoint. */
     const unsureUntil = new Map<string, number>();
+    /** Changes that were asked for and not answered well: two at once, and the answer of one says nothing of the other. */
+    const open = new Map<string, Set<unknown>>();
     return {
       on(event) {
         if ((event.kind === "asked" || event.kind === "answered") && event.request.kind === "patch") {
           const { endpointId, answer } = event.request;
+          const changes = open.get(endpointId) ?? new Set();
+          open.set(endpointId, changes.add(event.request));
+          if (answer === "done") changes.delete(event.request);
           // A try that was not answered before may still come through, but it is the same change.
           const known =
-            answer === "done" ? world.now + (scenario.nodes === 1 ? 0 : HEARD_MS) : Number.POSITIVE_INFINITY;
+            changes.size === 0 ? world.now + (scenario.nodes === 1 ? 0 : HEARD_MS) : Number.POSITIVE_INFINITY;
           unsureUntil.set(endpointId, known);
           buckets.delete(endpointId);
         }

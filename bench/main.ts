@@ -3,7 +3,14 @@ import { Bench } from "./bench.ts";
 import { cleanUpOnExit } from "./children.ts";
 import { nowMicros } from "./clock.ts";
 import { describeMachine } from "./machine.ts";
-import { type Options, readOptions, type ScenarioName, type SubjectName, USAGE } from "./options.ts";
+import {
+  type Options,
+  readOptions,
+  RUN_ORDER,
+  type ScenarioName,
+  type SubjectName,
+  USAGE,
+} from "./options.ts";
 import { printed } from "./print.ts";
 import { barsOf, ratiosOf, type Results, type Scenarios, toRow } from "./results.ts";
 import { measureRound, type Round } from "./round.ts";
@@ -11,6 +18,9 @@ import { measureGrowth } from "./scenarios/growth.ts";
 import { measureNeighbour } from "./scenarios/neighbour.ts";
 import { measurePending } from "./scenarios/pending.ts";
 import { measurePostgresGrowth } from "./scenarios/postgres-growth.ts";
+import { measureReplay } from "./scenarios/replay.ts";
+import { measureSearch } from "./scenarios/search.ts";
+import { measureTransformation } from "./scenarios/transformation.ts";
 import { findRedis } from "./subjects/redis.ts";
 
 const startedAt = nowMicros();
@@ -39,7 +49,7 @@ async function run(options: Options): Promise<Results> {
   const rounds = await measureRounds(bench, subjects, options, failed);
   const scenarios = await measureScenarios(bench, options, failed);
   await bench.close();
-  const rows = [...rounds].map(([name, measured]) => toRow(name, measured));
+  const rows = options.only.flatMap((name) => toRow(name, rounds.get(name) ?? []) ?? []);
   const ratios = ratiosOf(rows);
   return { machine, rows, ratios, scenarios, bars: barsOf(rows, ratios, scenarios), notes };
 }
@@ -56,8 +66,8 @@ async function measureRounds(
   const rounds = new Map<SubjectName, Round[]>();
   const broken = new Set<SubjectName>();
   for (let number = 1; number <= options.rounds; number += 1) {
-    for (const name of subjects) {
-      if (broken.has(name)) continue;
+    for (const name of RUN_ORDER) {
+      if (!subjects.includes(name) || broken.has(name)) continue;
       try {
         const round = await measureRound(bench, name, options);
         rounds.set(name, [...(rounds.get(name) ?? []), round]);
@@ -81,6 +91,9 @@ async function measureScenarios(bench: Bench, options: Options, failed: Failed):
   const measure: Readonly<Record<ScenarioName, () => Promise<unknown>>> = {
     pending: async () => (scenarios.pending = await measurePending(bench, options)),
     neighbour: async () => (scenarios.neighbour = await measureNeighbour(bench, options, progress)),
+    transformation: async () => (scenarios.transformation = await measureTransformation()),
+    replay: async () => (scenarios.replay = await measureReplay(bench, options, progress)),
+    search: async () => (scenarios.search = await measureSearch(options, progress)),
     growth: async () => (scenarios.growth = await measureGrowth(bench, options, progress)),
     "postgres-growth": async () =>
       (scenarios.postgresGrowth = await measurePostgresGrowth(options, progress)),

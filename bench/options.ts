@@ -23,6 +23,16 @@ const SUBJECTS = [
 ] as const;
 export type SubjectName = (typeof SUBJECTS)[number];
 
+/** In a round, those that are compared follow each other: a machine in a cloud changes its own speed within minutes. */
+export const RUN_ORDER: readonly SubjectName[] = [
+  "posthaste-postgres-2",
+  "posthaste-postgres",
+  "posthaste",
+  "bullmq",
+  "relay",
+  "posthaste-batch",
+];
+
 export interface Options {
   readonly only: readonly SubjectName[];
   readonly rounds: number;
@@ -40,20 +50,32 @@ export interface Options {
   readonly neighbourMs: number;
   readonly storedMessages: number;
   readonly postgresStoredMessages: number;
+  readonly searchedMessages: number;
+  readonly replayedMessages: number;
+  /** Live events of each part beside the replay. */
+  readonly replayEvents: number;
   readonly dataDir: string;
   readonly json: boolean;
   readonly markdown: boolean;
 }
 
-const SCENARIOS = ["pending", "neighbour", "growth", "postgres-growth"] as const;
+const SCENARIOS = [
+  "pending",
+  "neighbour",
+  "transformation",
+  "replay",
+  "growth",
+  "postgres-growth",
+  "search",
+] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 export const USAGE = `npm run bench -- [options]
   --quick               one short round and small scenarios, about 40 s: a smoke test, not a measurement
-  --full                everything, the growth to 2,000,000 stored messages (on PostgreSQL 5,000,000) included
+  --full                everything, the growth to 2,000,000 stored messages (on PostgreSQL 5,000,000) and search included
   --only A,B            of ${[...SUBJECTS, ...SCENARIOS].join(", ")}
   --rounds N            rounds of all subjects, interleaved, and of the scenario neighbour (3)
-  --stored N            runs the growth scenario, or the postgres-growth that is asked for, to N stored messages
+  --stored N            runs the growth scenario, or the postgres-growth or search that is asked for, to N stored messages
   --data-dir DIR        where data is kept while it runs (the system's temp folder); an fsync costs what its disk costs
   --json                one JSON object on stdout, progress on stderr (npm run --silent leaves out the lines of npm)
   --markdown            the tables as Markdown
@@ -84,7 +106,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const wanted = (name: string): boolean => asked === undefined || asked.includes(name);
   const isAsked = (name: ScenarioName): boolean => full || (asked?.includes(name) ?? false);
   const postgresGrowth = isAsked("postgres-growth");
-  const growth = isAsked("growth") || (values.stored !== undefined && !postgresGrowth);
+  const search = isAsked("search");
+  const growth = isAsked("growth") || (values.stored !== undefined && !postgresGrowth && !search);
   return {
     only: SUBJECTS.filter(wanted),
     rounds: wholeNumber("--rounds", values.rounds, quick ? 1 : 3),
@@ -93,6 +116,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     halfLoadMs: quick ? 1_000 : 3_000,
     scenarios: SCENARIOS.filter((name) => {
       if (name === "growth") return growth;
+      if (name === "search") return search;
+      if (name === "replay") return isAsked(name);
       return name === "postgres-growth" ? postgresGrowth : wanted(name);
     }),
     pendingDeliveries: quick ? 20_000 : 200_000,
@@ -100,6 +125,9 @@ export function readOptions(args: readonly string[]): Options | undefined {
     neighbourMs: quick ? 1_000 : 4_000,
     storedMessages: wholeNumber("--stored", values.stored, 2_000_000),
     postgresStoredMessages: wholeNumber("--stored", values.stored, 5_000_000),
+    searchedMessages: wholeNumber("--stored", values.stored, quick ? 100_000 : 5_000_000),
+    replayedMessages: quick ? 10_000 : 100_000,
+    replayEvents: quick ? 5_000 : 30_000,
     dataDir: values["data-dir"],
     json: values.json,
     markdown: values.markdown,

@@ -2,6 +2,7 @@ import { machineLine } from "./machine.ts";
 import type { SubjectName } from "./options.ts";
 import { usageIsKnown } from "./process-usage.ts";
 import type { Results, Row } from "./results.ts";
+import type { SearchResult } from "./scenarios/search.ts";
 import type { EventCost, PostgresGrowthResult, StateCost } from "./scenarios/postgres-growth.ts";
 
 const NAMES: Readonly<Record<SubjectName, string>> = {
@@ -61,7 +62,8 @@ function rowCells(row: Row): Cells {
   };
 }
 
-function scenarioCells({ scenarios: { pending, neighbour, growth, postgresGrowth } }: Results): Cells[] {
+function scenarioCells({ scenarios }: Results): Cells[] {
+  const { pending, neighbour, growth, postgresGrowth, transformation, replay, search } = scenarios;
   const rows: Cells[] = [];
   const add = (scenario: string, result: string): void => {
     rows.push({ "Posthaste when": scenario, "what happens": result });
@@ -85,6 +87,20 @@ function scenarioCells({ scenarios: { pending, neighbour, growth, postgresGrowth
     add("all of 100 endpoints answer", half(neighbour.allAnswer));
     add("50 of 100 endpoints hang", half(neighbour.halfHangs));
   }
+  if (transformation !== undefined) {
+    const { p50Micros, p99Micros } = transformation;
+    add(
+      "an endpoint transforms",
+      `p50 ${whole(p50Micros)} µs, p99 ${whole(p99Micros)} µs more for an attempt`,
+    );
+  }
+  if (replay !== undefined) {
+    const live = ({ eventsPerSecond, p50Ms, p99Ms }: typeof replay.alone): string =>
+      `${whole(eventsPerSecond)} live events/s; at half the rate p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
+    add("nothing is replayed", live(replay.alone));
+    add(`an endpoint gets ${whole(replay.replayed)} messages again`, live(replay.besideReplay));
+  }
+  for (const [when, what] of search === undefined ? [] : searchLines(search)) add(when, what);
   for (const cost of growth === undefined ? [] : [growth.small, growth.large]) {
     add(
       `${whole(cost.stored)} messages are stored`,
@@ -100,6 +116,23 @@ function scenarioCells({ scenarios: { pending, neighbour, growth, postgresGrowth
     );
   }
   return rows;
+}
+
+function searchLines({ stored, ...stores }: SearchResult): (readonly [when: string, what: string])[] {
+  return (["sqlite", "postgres"] as const).flatMap((store) => {
+    const { asked, whole: all } = stores[store];
+    const where = `${whole(stored)} messages are in ${store === "sqlite" ? "SQLite" : "PostgreSQL"}`;
+    return [
+      ...asked.map(
+        ({ what, p50Ms, p95Ms }) =>
+          [`${where}: ${what}`, `p50 ${p50Ms.toFixed(1)} ms, p95 ${p95Ms.toFixed(1)} ms`] as const,
+      ),
+      [
+        `${where}: every payload of one application`,
+        `${whole(all.messages)} looked through in ${whole(all.looks)} calls, ${seconds(all.ms)}`,
+      ] as const,
+    ];
+  });
 }
 
 function statesOf({ small, large, withRetries }: PostgresGrowthResult): readonly StateCost[] {

@@ -6,6 +6,9 @@ import type { GrowthResult } from "./scenarios/growth.ts";
 import type { NeighbourResult } from "./scenarios/neighbour.ts";
 import type { PendingResult } from "./scenarios/pending.ts";
 import type { PostgresGrowthResult } from "./scenarios/postgres-growth.ts";
+import type { ReplayResult } from "./scenarios/replay.ts";
+import type { SearchResult } from "./scenarios/search.ts";
+import type { TransformationResult } from "./scenarios/transformation.ts";
 
 /** One line of the table: each figure is the median over the rounds. */
 export interface Row extends Omit<Round, "deliveredMs" | "acceptedMs"> {
@@ -22,6 +25,9 @@ export interface Scenarios {
   neighbour?: NeighbourResult;
   growth?: GrowthResult;
   postgresGrowth?: PostgresGrowthResult;
+  transformation?: TransformationResult;
+  replay?: ReplayResult;
+  search?: SearchResult;
 }
 
 export interface Bar {
@@ -35,8 +41,8 @@ export interface Results {
   readonly machine: Machine;
   readonly rows: readonly Row[];
   /**
-   * Delivered events per second of the same run: Posthaste, one message a request, over the relay and over BullMQ;
-   * one node on PostgreSQL over the one on SQLite; two nodes over one.
+   * Delivered events per second, the median over the rounds of one over the other: Posthaste, one message a request,
+   * over the relay and over BullMQ; one node on PostgreSQL over the one on SQLite; two nodes over one.
    */
   readonly ratios: Readonly<Record<"relay" | "bullmq" | "postgres" | "twoNodes", number | null>>;
   readonly scenarios: Scenarios;
@@ -45,7 +51,9 @@ export interface Results {
   readonly notes: readonly string[];
 }
 
-export function toRow(subject: SubjectName, rounds: readonly Round[]): Row {
+/** Null without a round. */
+export function toRow(subject: SubjectName, rounds: readonly Round[]): Row | null {
+  if (rounds.length === 0) return null;
   const of = (figure: (round: Round) => number): number => median(rounds.map(figure));
   return {
     subject,
@@ -66,12 +74,17 @@ export function toRow(subject: SubjectName, rounds: readonly Round[]): Row {
   };
 }
 
+/** Of rounds, not of their medians: two figures of one round are of the same minutes. */
 export function ratiosOf(rows: readonly Row[]): Results["ratios"] {
-  const rateOf = (subject: SubjectName): number | undefined =>
-    rows.find((row) => row.subject === subject)?.eventsPerSecond;
+  const ratesOf = (subject: SubjectName): readonly number[] =>
+    rows.find((row) => row.subject === subject)?.rounds.map(({ eventsPerSecond }) => eventsPerSecond) ?? [];
   const ratio = (one: SubjectName, other: SubjectName): number | null => {
-    const [rate, reference] = [rateOf(one), rateOf(other)];
-    return rate === undefined || reference === undefined ? null : rate / reference;
+    const references = ratesOf(other);
+    const pairs = ratesOf(one).flatMap((rate, round) => {
+      const reference = references[round];
+      return reference === undefined ? [] : [rate / reference];
+    });
+    return pairs.length === 0 ? null : median(pairs);
   };
   return {
     relay: ratio("posthaste", "relay"),
@@ -105,6 +118,19 @@ export function barsOf(rows: readonly Row[], ratios: Results["ratios"], scenario
     growth?.costRatio,
     within(0.85, 1.15),
   );
+  const { transformation, replay, search } = scenarios;
+  bar("a transformation, median", transformation?.p50Micros, below(150, "µs"));
+  bar(`live rate beside a replay of ${replay?.replayed ?? 0}`, replay?.rateRatio, atLeast(0.9));
+  for (const [name, result] of [
+    ["SQLite", search?.sqlite],
+    ["PostgreSQL", search?.postgres],
+  ] as const) {
+    bar(
+      `${name}: slowest p95 of lists and search at ${search?.stored ?? 0} messages`,
+      result?.worstP95Ms,
+      below(50, "ms"),
+    );
+  }
   const stored = postgresGrowth?.large.stored ?? 0;
   const waiting = postgresGrowth?.withRetries.retriesWaiting ?? 0;
   for (const what of ["commit", "claim"] as const) {

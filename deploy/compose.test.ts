@@ -56,6 +56,34 @@ describe("a stack is refused when", () => {
       "may be empty",
     ],
     [
+      "an optional key has a default",
+      "compose",
+      "OPERATOR_KEY:\n",
+      "OPERATOR_KEY: ${POSTHASTE_OPERATOR_KEY:-phop_x}\n",
+      "with a default",
+    ],
+    [
+      "an optional key stands in it",
+      "compose",
+      "OPERATOR_KEY:\n",
+      "OPERATOR_KEY: phop_x\n",
+      "stands in the file",
+    ],
+    [
+      "the example brings an operator's key",
+      "envExample",
+      "OPERATOR_KEY=",
+      "OPERATOR_KEY=phop_x",
+      "everyone knows",
+    ],
+    [
+      "an optional key is not in the example",
+      "envExample",
+      /^POSTHASTE_OPERATOR_KEY=\n/,
+      "",
+      "POSTHASTE_OPERATOR_KEY is not in .env.example",
+    ],
+    [
       "a variable is not in the example",
       "compose",
       "${PROXY_PORT:-8071}",
@@ -151,7 +179,7 @@ describe("a stack is refused when", () => {
   ])("%s", (_name, file, from, to, problem) => {
     const broken = {
       ...files,
-      [file]: files[file].replaceAll(typeof from === "string" ? from : new RegExp(from, "g"), to),
+      [file]: files[file].replaceAll(typeof from === "string" ? from : new RegExp(from, "gm"), to),
     };
     expect(broken[file]).not.toBe(files[file]);
     expect(composeProblems(broken, program).join("\n")).toContain(problem);

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { mayConnect } from "@posthaste/core/egress/address-policy";
 import { parsePolicy } from "@posthaste/core/egress/policy";
+import { loadConfig } from "@posthaste/server/config";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { kubernetesProblems } from "./testing/kubernetes-rules.ts";
@@ -67,7 +68,12 @@ test("the example Secret is not one", () => {
     database: "postgres://posthaste:PASSWORD@HOST:5432/posthaste",
     "api-key": "phk_live_CHANGE",
     "master-keys": "phm_CHANGE",
+    "operator-key": "phop_CHANGE",
   });
+  // Whoever takes it as it is gets a server that does not start, never one with a key everyone knows.
+  const { "api-key": apiKey, "operator-key": operatorKey } = secret?.stringData ?? {};
+  expect(() => loadConfig([], { POSTHASTE_API_KEY: apiKey })).toThrow("--api-key does not have the form");
+  expect(() => loadConfig([], { POSTHASTE_OPERATOR_KEY: operatorKey })).toThrow("POSTHASTE_OPERATOR_KEY");
 });
 
 // One object is changed at a time, by a path into it; `undefined` removes what is there.
@@ -204,6 +210,27 @@ describe("manifests are refused when", () => {
       "Secret",
     ],
     ["a secret's key is another", "Job", `${container}.env.0.valueFrom.secretKeyRef.key`, "url", "Secret"],
+    [
+      "a pod starts without its master keys",
+      "Deployment",
+      `${container}.env.3.valueFrom.secretKeyRef.optional`,
+      true,
+      "starts without POSTHASTE_MASTER_KEYS",
+    ],
+    [
+      "a pod needs an operator's key",
+      "Deployment",
+      `${container}.env.4.valueFrom.secretKeyRef.optional`,
+      undefined,
+      "does not start without POSTHASTE_OPERATOR_KEY",
+    ],
+    [
+      "an operator's key stands in the open",
+      "Deployment",
+      `${container}.env.4`,
+      { name: "POSTHASTE_OPERATOR_KEY", value: "phop_x" },
+      "from the example's Secret",
+    ],
     ["a command is unknown to the program", "Job", `${container}.args`, ["migrations"], "migrations"],
     [
       "the autoscaler scales something else",

@@ -91,6 +91,14 @@ function startClients(server: ServerProcess, count: number): { stop: () => Promi
   };
 }
 
+async function hasPayload(server: ServerProcess, messageId: string): Promise<boolean> {
+  const response = await fetch(`${server.url}/api/v1/app/ana/msg/${messageId}/raw`, {
+    headers: { authorization: `Bearer ${server.key}` },
+  });
+  if (response.status !== 200 && response.status !== 404) throw new Error(`raw: ${response.status}`);
+  return response.status === 200;
+}
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
@@ -114,6 +122,30 @@ test(
     const [id = ""] = acknowledged;
     const attempts = (await call(server, "GET", `/app/ana/attempt/msg/${id}`)) as { data: unknown[] };
     expect(attempts.data.length).toBeGreaterThanOrEqual(1);
+  },
+);
+
+test(
+  "kill -9 between a delivery and the deletion of its payload leaves no payload behind",
+  { timeout: 120_000 },
+  async () => {
+    const { server, ledger } = await setup();
+    await call(server, "PATCH", "/management/environment-settings", { wipeSuccessfulPayload: true });
+    const clients = startClients(server, 4);
+    for (let kill = 1; kill <= 2; kill++) {
+      const before = ledger.posts.size;
+      await until(() => ledger.posts.size > before + 60);
+      await server.end("SIGKILL");
+      await server.start();
+    }
+    const acknowledged = await clients.stop();
+    await until(() => acknowledged.every((id) => ledger.posts.has(id)));
+    for (const id of acknowledged) {
+      while (await hasPayload(server, id)) await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    // Each was sent whole, also the second time.
+    expect(ledger.badSignatures).toBe(0);
+    expect(acknowledged.length).toBeGreaterThan(100);
   },
 );
 

@@ -29,9 +29,15 @@ async function run(args: readonly string[]): Promise<{ code: number; stdout: str
   return { code, stdout, stderr };
 }
 
-async function startNode(flags: readonly string[]): Promise<Node> {
+async function startNode(
+  flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Node> {
   const port = await freePort();
-  const child = runPosthaste(["start", "--dev", "--port", String(port), ...flags]);
+  const child = runPosthaste(["start", "--dev", "--port", String(port), ...flags], {
+    ...process.env,
+    ...env,
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk: Buffer) => void (output += chunk.toString()));
@@ -56,12 +62,19 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 }
 
 /** A receiver that answers what it is told to, and the ids it got. */
-async function startReceiver(): Promise<{ url: string; posts: string[]; hang: boolean; release(): void }> {
+async function startReceiver(): Promise<{
+  url: string;
+  posts: string[];
+  hang: boolean;
+  refuses: boolean;
+  release(): void;
+}> {
   const hanging: ServerResponse[] = [];
   const receiver = {
     url: "",
     posts: [] as string[],
     hang: false,
+    refuses: false,
     release() {
       receiver.hang = false;
       for (const response of hanging.splice(0)) response.destroy();
@@ -71,7 +84,7 @@ async function startReceiver(): Promise<{ url: string; posts: string[]; hang: bo
     request.resume().on("end", () => {
       receiver.posts.push(String(request.headers["webhook-id"]));
       if (receiver.hang) hanging.push(response);
-      else response.writeHead(204).end();
+      else response.writeHead(receiver.refuses ? 500 : 204).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -85,6 +98,15 @@ async function startReceiver(): Promise<{ url: string; posts: string[]; hang: bo
 
 describe.skipIf(noPostgres)("several nodes on one PostgreSQL", () => {
   const key = `phk_live_${randomBytes(16).toString("hex")}`;
+  const ask = (
+    node: Node,
+    { method = "GET", path, body, as = key }: { method?: string; path: string; body?: unknown; as?: string },
+  ): Promise<Response> =>
+    fetch(`${node.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${as}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
   const call = async (node: Node, method: string, path: string, body?: unknown): Promise<{ id: string }> => {
     const response = await fetch(`${node.url}/api/v1${path}`, {
       method,
@@ -140,6 +162,36 @@ describe.skipIf(noPostgres)("several nodes on one PostgreSQL", () => {
     await send(b);
   });
 
+  test(
+    "settings that one node is told count on the other, which deletes payloads that a dead one delivered",
+    { timeout: 60_000 },
+    async () => {
+      const receiver = await startReceiver();
+      const flags = ["--database", await makeDatabase(), "--api-key", key];
+      const [a, b] = [await startNode(flags), await startNode(flags)];
+      await call(a, "POST", "/app", { name: "Yoga with Ana", uid: "ana" });
+      const endpoint = (await call(a, "POST", "/app/ana/endpoint", { url: receiver.url })).id;
+      const settings = "/management/environment-settings";
+      const access = await ask(a, { method: "POST", path: "/auth/app-portal-access/ana", body: {} });
+      const { token } = (await access.json()) as { token: string };
+      const change = async (): Promise<number> => {
+        const path = `/app/ana/endpoint/${endpoint}`;
+        return (await ask(b, { method: "PATCH", path, body: { description: "Shop" }, as: token })).status;
+      };
+      expect(await change()).toBe(200);
+      await call(a, "PATCH", settings, { readOnly: true, wipeSuccessfulPayload: true });
+      const told = performance.now();
+      await until(async () => (await change()) === 403);
+      expect(performance.now() - told).toBeLessThan(10_000);
+      const sent = await Promise.all(Array.from({ length: 50 }, () => send(a)));
+      await until(() => new Set(receiver.posts).size === sent.length);
+      a.child.kill("SIGKILL");
+      for (const id of sent) {
+        await until(async () => (await ask(b, { path: `/app/ana/msg/${id}/raw` })).status === 404);
+      }
+    },
+  );
+
   test("a node that was stopped for longer than the others' patience sends nothing of it when it goes on", async () => {
     const receiver = await startReceiver();
     const flags = ["--database", await makeDatabase(), "--api-key", key];
@@ -180,5 +232,39 @@ describe.skipIf(noPostgres)("several nodes on one PostgreSQL", () => {
       child.kill("SIGTERM");
       expect(await exit).toEqual([0, null]);
     }
+  });
+
+  test("an environment made on one node is served by the other at once, and refused there within 5 s of its end", async () => {
+    const receiver = await startReceiver();
+    const operator = `phop_${randomBytes(16).toString("hex")}`;
+    const flags = ["--database", await makeDatabase(), "--retry-schedule", Array(20).fill("300ms").join()];
+    const env = { POSTHASTE_OPERATOR_KEY: operator };
+    const [one, two] = [await startNode(flags, env), await startNode(flags, env)];
+    const path = "/management/environment";
+    const asked = { method: "POST", path, body: { name: "Staging", type: "development" }, as: operator };
+    const { id } = (await (await ask(one, asked)).json()) as { id: string };
+    const keys = `/management/authentication/${id}/api-token`;
+    const issued = await ask(one, { method: "POST", path: keys, body: { name: "First" }, as: operator });
+    const { token: as } = (await issued.json()) as { token: string };
+    const post = async (place: string, body: object): Promise<number> =>
+      (await ask(two, { method: "POST", path: place, body, as })).status;
+    expect(await post("/app", { name: "Ana", uid: "ana" })).toBe(201);
+    // Never answers with a success, so that there is always a next attempt.
+    expect(await post("/app/ana/endpoint", { url: receiver.url })).toBe(201);
+    receiver.refuses = true;
+    for (let sent = 0; sent < 5; sent++) {
+      expect(await post("/app/ana/msg", { eventType: "order.completed", payload: {} })).toBe(202);
+    }
+    await until(() => receiver.posts.length >= 10);
+    const deletedAt = performance.now();
+    expect((await ask(one, { method: "DELETE", path: `${path}/${id}`, as: operator })).status).toBe(204);
+    expect((await ask(one, { path: "/app", as })).status).toBe(401);
+    await until(async () => (await ask(two, { path: "/app", as })).status === 401);
+    expect(performance.now() - deletedAt).toBeLessThan(6_000);
+    const before = receiver.posts.length;
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(receiver.posts.length).toBe(before);
+    for (const node of [one, two]) expect((await ask(node, { path: "/app", as: operator })).status).toBe(403);
+    expect((await ask(two, { path: `${path}/${id}`, as: operator })).status).toBe(404);
   });
 });

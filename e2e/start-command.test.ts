@@ -26,7 +26,7 @@ test.each([
   [["--port", "80x"], "--port"],
   [["--port", "70000"], "65535"],
   [["--api-key", "secret"], "--api-key"],
-  [["--api-key", `phk_staging_${"a".repeat(32)}`], "live or sandbox"],
+  [["--api-key", `phk_staging_${"a".repeat(32)}`], "phk_live_…, phk_sandbox_…"],
   [["--retry-schedule", "5s,soon"], "soon"],
   [["--allow-networks", "10.0.0.0/99"], "10.0.0.0/99"],
   [["--log-level", "loud"], "loud"],

@@ -10,7 +10,7 @@ export interface Lanes {
   readonly endpointIds: readonly string[];
 }
 
-interface Filling extends Lanes {
+export interface Filling extends Lanes {
   readonly count: number;
   readonly payload: string;
   /** JSON, of each attempt. */
@@ -18,12 +18,12 @@ interface Filling extends Lanes {
 }
 
 /** As many ids follow each other closely before the next point in time. */
-const IDS_PER_STEM = 100;
+export const IDS_PER_STEM = 100;
 /** Less than a tick of time is in what follows them, so any base-62 characters may. */
 const STEM_CHARACTERS = 10;
 /** Places of a counter, and of random hexadecimal digits: 27 characters with the stem. */
 const COUNTER_DIGITS = 4;
-const RANDOM_DIGITS = 13;
+export const RANDOM_DIGITS = 13;
 const WRITERS = 2;
 
 const ID_TAIL = `lpad(n::text, ${COUNTER_DIGITS}, '0') || left(upper(md5(random()::text)), ${RANDOM_DIGITS})`;
@@ -91,7 +91,7 @@ export async function fillRetries(url: string, count: number, { appIds, endpoint
 }
 
 /** How the ids of a day begin, in their order: the first is for the `rest`, each of the others for a hundred. */
-function stemsOf(day: number, count: number): { stems: string[]; rest: number } {
+export function stemsOf(day: number, count: number): { stems: string[]; rest: number } {
   // A whole second after midnight: what is cut off must not lead back to the day before.
   const from = day + 1_000;
   const until = Math.max(from, Math.min(day + DAY_MS - 1_000, Date.now()));

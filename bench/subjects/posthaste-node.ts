@@ -42,7 +42,7 @@ export async function startNode(folder: string, where: readonly string[]): Promi
 interface Client {
   readonly get: (path: string) => Promise<unknown>;
   readonly getText: (path: string) => Promise<string>;
-  readonly post: (path: string, body: unknown) => Promise<void>;
+  readonly post: (path: string, body: unknown) => Promise<unknown>;
   readonly ready: (child: ChildProcess, logFile: string) => Promise<void>;
 }
 
@@ -61,9 +61,7 @@ function clientOf(port: number): Client {
   return {
     get: async (path) => (await call("GET", `/api/v1${path}`)).json(),
     getText: async (path) => (await call("GET", path)).text(),
-    post: async (path, body) => {
-      await (await call("POST", `/api/v1${path}`, body)).arrayBuffer();
-    },
+    post: async (path, body) => (await call("POST", `/api/v1${path}`, body)).json(),
     ready: async (child, logFile) => {
       const until = nowMicros() + READY_MS * 1000;
       while (nowMicros() < until && child.exitCode === null) {

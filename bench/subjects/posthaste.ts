@@ -113,7 +113,7 @@ async function checkRecorded(
   }
 }
 
-function endpointUid(app: number): string {
+export function endpointUid(app: number): string {
   return `bench-endpoint-${app}`;
 }
 

@@ -16,7 +16,8 @@ const STOP_S = (2 * DRAIN_TIMEOUT_MS) / 1_000;
 interface Service {
   readonly image?: string;
   readonly command?: string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Null: passed on from .env, if it is set there. */
+  readonly environment?: Readonly<Record<string, string | null>>;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: { readonly test?: string[]; readonly disable?: boolean };
   readonly ports?: readonly { readonly target: number }[];
@@ -78,7 +79,10 @@ function schemaProblems(compose: string): string[] {
   }
 }
 
-/** Every `${NAME…}` is in .env.example; one without a default stops the start, and has no value there. */
+/**
+ * Every `${NAME…}` is in .env.example; one without a default stops the start, and has no value there. Nor has one that
+ * is passed on only if it is set.
+ */
 function secretProblems({ compose, envExample }: ComposeFiles): string[] {
   const problems: string[] = [];
   const example = new Map(
@@ -92,6 +96,10 @@ function secretProblems({ compose, envExample }: ComposeFiles): string[] {
     if (/PASSWORD|KEY|TOKEN|SECRET/.test(name) && rest.startsWith(":-")) {
       problems.push(`${name} is a secret with a default`);
     }
+  }
+  for (const [, name = ""] of compose.matchAll(/^ +([A-Z_]+): *$/gm)) {
+    if (!example.has(name)) problems.push(`${name} is not in .env.example`);
+    if (example.get(name)) problems.push(`${name} has a value everyone knows`);
   }
   for (const [, name = ""] of compose.matchAll(/^\s*\w*(PASSWORD|KEY|TOKEN|SECRET): *[^$\s]/gm)) {
     problems.push(`a ${name} stands in the file`);

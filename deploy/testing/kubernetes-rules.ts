@@ -15,7 +15,13 @@ const READINESS = "/api/v1/health";
 const LIVENESS = "/api/v1/health/ping";
 /** preStop, the drain, the last commits, and this. */
 const STOP_MARGIN_S = 10;
-const SECRET_VARIABLES = new Set(["POSTHASTE_DATABASE", "POSTHASTE_API_KEY", "POSTHASTE_MASTER_KEYS"]);
+/** Each with whether a pod starts without it. */
+const SECRET_VARIABLES: ReadonlyMap<string, { readonly optional: boolean }> = new Map([
+  ["POSTHASTE_DATABASE", { optional: false }],
+  ["POSTHASTE_API_KEY", { optional: false }],
+  ["POSTHASTE_MASTER_KEYS", { optional: false }],
+  ["POSTHASTE_OPERATOR_KEY", { optional: true }],
+]);
 
 interface Cluster {
   readonly deployment: IDeployment;
@@ -161,8 +167,11 @@ function podProblems(
     problems.push(`runs "${command}", which is not a command of the program`);
   for (const { name, value, valueFrom } of container?.env ?? []) {
     if (!program.variables.has(name)) problems.push(`sets ${name}, which is not a variable of the program`);
-    if (!SECRET_VARIABLES.has(name)) continue;
-    const { name: from, key = "" } = valueFrom?.secretKeyRef ?? {};
+    const kind = SECRET_VARIABLES.get(name);
+    if (kind === undefined) continue;
+    const { name: from, key = "", optional = false } = valueFrom?.secretKeyRef ?? {};
+    if (optional && !kind.optional) problems.push(`starts without ${name}`);
+    if (!optional && kind.optional) problems.push(`does not start without ${name}, which is optional`);
     if (value !== undefined || from !== secret.metadata?.name || !(key in (secret.stringData ?? {}))) {
       problems.push(`does not take ${name} from the example's Secret`);
     }

@@ -56,8 +56,12 @@ export function readProgram(): Program {
     version,
     node: devDependencies["node"] ?? "",
     defaultPort: Number(FLAGS.port.default),
-    // The ring of master keys has no flag: process lists show those.
-    variables: new Set([...Object.keys(FLAGS).map((flag) => variableName(flag)), "POSTHASTE_MASTER_KEYS"]),
+    // These keys have no flag: process lists show those.
+    variables: new Set([
+      ...Object.keys(FLAGS).map((flag) => variableName(flag)),
+      "POSTHASTE_MASTER_KEYS",
+      "POSTHASTE_OPERATOR_KEY",
+    ]),
     commands: new Set([...commands].map(([, name = ""]) => name)),
     getPaths: new Set(Object.entries(api.paths).flatMap(([path, verbs]) => ("get" in verbs ? [path] : []))),
   };

@@ -135,7 +135,7 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
   "stop-without-draining": [
     {
       file: `${ENGINE}/create-engine.ts`,
-      find: "await this.#dispatcher.idle(drained.signal);",
+      find: "await Promise.all([this.#dispatcher.idle(drained.signal), this.#tester.idle(drained.signal)]);",
       replace: "",
     },
   ],

@@ -173,8 +173,23 @@ export class Scene {
       await until("everything to be delivered", done, { stallMs, progress });
     } catch (error) {
       if (!(error instanceof Stalled)) throw error;
-      throw new Stalled(`${error.message}; ${due} deliveries are still owed`, { cause: error });
+      const rows = await this.#owed();
+      throw new Stalled(`${error.message}; ${due} deliveries are still owed${rows}`, { cause: error });
     }
+  }
+
+  /** On PostgreSQL: what is owed, who holds it, and which nodes there are. */
+  async #owed(): Promise<string> {
+    const { postgres } = this.system;
+    if (postgres === null) return "";
+    const rows = await postgres.sql(
+      "SELECT *, (extract(epoch FROM now()) * 1000)::bigint AS now FROM due LIMIT 5",
+    );
+    const nodes = await postgres.sql("SELECT * FROM node");
+    const outputs = this.system.nodes.map((node) => node.output.slice(-1_500));
+    return [...rows, ...nodes, ...outputs]
+      .map((part) => `\n${typeof part === "string" ? part : JSON.stringify(part)}`)
+      .join("");
   }
 
   async remove(): Promise<void> {

@@ -1,3 +1,4 @@
+import { importSvixCommand } from "./commands/import-svix.ts";
 import { keys } from "./commands/keys.ts";
 import { migrate } from "./commands/migrate.ts";
 import { exportCommand, importCommand } from "./commands/transfer.ts";
@@ -8,8 +9,10 @@ const USAGE = `posthaste — webhooks at full speed for creator businesses
   posthaste start [flags]             run the server      (posthaste start --help lists the flags)
   posthaste migrate --database URL    bring a PostgreSQL database to this program's schema
   posthaste keys new | rotate         the keys that secrets are encrypted with (posthaste keys --help)
+  posthaste keys operator             a key by which environments are managed
   posthaste export --data DIR         everything of an SQLite data folder, as JSON lines
   posthaste import --database URL     an export into an empty PostgreSQL database
+  posthaste import svix --url URL     what Svix has into a running server (posthaste import svix --help)
 `;
 
 const [command, ...args] = process.argv.slice(2);
@@ -27,7 +30,7 @@ switch (command) {
     await exportCommand(args);
     break;
   case "import":
-    await importCommand(args);
+    await (args[0] === "svix" ? importSvixCommand(args.slice(1)) : importCommand(args));
     break;
   case undefined:
   case "help":

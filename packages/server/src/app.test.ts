@@ -1,8 +1,9 @@
+import { GOOD_CERTIFICATE } from "@posthaste/core/egress/testing/certificates";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { PERMISSIONS } from "./permission.ts";
+import { OPERATOR_PERMISSIONS, PERMISSIONS } from "./permission.ts";
 import type { Route } from "./route.ts";
 import { routes } from "./routes/index.ts";
-import { startTestServer, type TestServer } from "./testing/test-server.ts";
+import { OPERATOR_KEY, startTestServer, type TestServer } from "./testing/test-server.ts";
 
 let server: TestServer;
 /** Ids of one application of the live environment with everything in it. */
@@ -30,6 +31,11 @@ async function fill(): Promise<Record<string, string>> {
 
 /** A body each operation accepts. Every operation with a body must have one here. */
 const BODIES: Readonly<Record<string, unknown>> = {
+  "v1.management.environment.create": { name: "Another", type: "development" },
+  "v1.management.environment.update": { name: "Renamed" },
+  "v1.environment.import": { settings: {} },
+  "v1.management.environment-settings.update": { displayName: "Studio" },
+  "v1.management.environment-settings.patch": { displayName: "Studio" },
   "v1.application.create": { name: "Another" },
   "v1.application.upsert": { name: "Renamed" },
   "v1.application.patch": { name: "Renamed" },
@@ -37,6 +43,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.upsert": { url: "https://example.com/other" },
   "v1.endpoint.patch": { description: "Shop" },
   "v1.endpoint.recover": { since: "2020-01-01T00:00:00Z" },
+  "v1.endpoint.cancel-msgs": { createdBefore: "2026-01-01T00:00:00Z" },
+  "v1.message.broadcast": { eventType: "order.completed", payload: {} },
   "v1.endpoint.replay-missing": { since: "2020-01-01T00:00:00Z" },
   "v1.endpoint.bulk-replay": { since: "2020-01-01T00:00:00Z" },
   "v1.message.bulk-expunge-content": { ids: ["msg_x"] },
@@ -45,6 +53,19 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.set-headers": { headers: { "x-shop": "1" } },
   "v1.endpoint.patch-headers": { headers: { "x-shop": "2" } },
   "v1.endpoint.rotate-secret": {},
+  "v1.endpoint.set-oauth-config": {
+    grantType: "clientCredentials",
+    authMethod: "clientSecretPost",
+    clientId: "posthaste",
+    clientSecret: "s",
+    tokenUrl: "https://auth.example.com/token",
+  },
+  "v1.endpoint.set-mtls-config": { identity: `${GOOD_CERTIFICATE.cert}\n${GOOD_CERTIFICATE.key}` },
+  "v1.endpoint.set-server-ca": { cert: null },
+  "v1.operational-webhook.endpoint.create": { url: "https://example.com/other" },
+  "v1.operational-webhook.endpoint.upsert": { url: "https://example.com/other" },
+  "v1.operational-webhook.endpoint.set-headers": { headers: { "x-shop": "1" } },
+  "v1.operational-webhook.endpoint.rotate-secret": {},
   "v1.endpoint.transformation.patch": { enabled: false },
   "v1.endpoint.transformation.simulate": {
     code: "function handler(webhook) { return webhook; }",
@@ -53,7 +74,10 @@ const BODIES: Readonly<Record<string, unknown>> = {
   },
   "v1.event-type.create": { name: "something.new", description: "New" },
   "v1.event-type.upsert": { description: "Changed" },
+  "v1.event-type.set-retry-schedule": { retrySchedule: [{ secs: 5, nanos: 0 }] },
   "v1.event-type.patch": { description: "Changed" },
+  "v1.event-type.import-openapi": { specRaw: '{"openapi":"3.1.0","webhooks":{"a.b":{"post":{}}}}' },
+  "v1.message.precheck": { eventType: "order.completed" },
   "v1.message.create": { eventType: "order.completed", payload: {} },
   "v1.authentication.app-portal-access": {},
   "v1.authentication.exchange-one-time-token": { oneTimeToken: "pho_live_none" },
@@ -63,11 +87,17 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.management.authentication.update-api-token": { name: "Shop" },
   "v1.management.authentication.patch-api-token": { name: "Shop" },
   "v1.management.authentication.expire-api-token": { expiry: 3_600 },
+  "v1.message.search": { text: "ada@example.com" },
+  "v1.message.test-attempt": { eventType: "order.completed", payload: {} },
   "v1.message.create-batch": { messages: [{ eventType: "order.completed", payload: {} }] },
   "v1.destination.create": { type: "pollingEndpoint" },
   "v1.message.poller.consumer-seek": { after: "2026-01-01T00:00:00Z" },
   "v1.message.pollerv2.consumer-commit": { offset: 0 },
 };
+
+/** Who may, were it not for what the test is about. */
+const keyFor = ({ scope }: Route): string =>
+  scope.endsWith(":installation") ? OPERATOR_KEY : server.live.key;
 
 const guarded = routes.filter(({ scope }) => scope !== "public");
 const open = routes.filter(({ scope }) => scope === "public");
@@ -84,7 +114,7 @@ const messagesUrl = (): string => `/api/v1/app/${ids["app_id"]}/msg`;
 
 describe("every operation", () => {
   it("declares who may call it, and only the known five are open to anyone", () => {
-    const known = new Set<string>([...PERMISSIONS, "public", "caller"]);
+    const known = new Set<string>([...PERMISSIONS, ...OPERATOR_PERMISSIONS, "public", "caller"]);
     expect(routes.filter(({ scope }) => !known.has(scope))).toEqual([]);
     // What changes something is no GET, and what a read allows is nothing that PUT, PATCH or DELETE do.
     for (const { scope, method, operationId } of guarded) {
@@ -157,7 +187,7 @@ describe("every operation", () => {
       .filter(({ path }) => /:(?:endpoint|msg|attempt)_id/.test(path))
       .map((route) => [route.operationId, route] as const),
   )("%s does not reach into another application", async (_id, route) => {
-    if (route.operationId === "v1.endpoint.upsert") return;
+    if (route.operationId.endsWith("endpoint.upsert")) return;
     const other = await server.application();
     const { url: place, body } = request(route, { ...ids, app_id: other });
     const reply = await server.call(route.method, place, { body });
@@ -168,7 +198,7 @@ describe("every operation", () => {
   it.each(
     guarded.filter(({ path }) => path.includes(":")).map((route) => [route.operationId, route] as const),
   )("%s answers 404 for what does not exist", async (_id, route) => {
-    if (route.operationId.endsWith("upsert") && !route.path.includes("endpoint")) return;
+    if (route.operationId.endsWith("upsert") && !route.path.includes(":app_id/endpoint")) return;
     const unknown = {
       app_id: "nobody",
       event_type_name: "never.seen",
@@ -176,7 +206,7 @@ describe("every operation", () => {
       task_id: `qtask_${"0".repeat(27)}`,
     };
     const { url: place, body } = request(route, { ...ids, ...unknown });
-    const reply = await server.call(route.method, place, { body });
+    const reply = await server.call(route.method, place, { body, key: keyFor(route) });
     expect(reply.status).toBe(404);
   });
 
@@ -185,7 +215,7 @@ describe("every operation", () => {
     async (_id, route) => {
       const { url: place } = request(route, ids);
       for (const body of ["[]", "1", '"text"', "null"]) {
-        const reply = await server.call(route.method, place, { body });
+        const reply = await server.call(route.method, place, { body, key: keyFor(route) });
         expect(reply.status, body).toBe(422);
         expect(reply.json.detail[0]).toMatchObject({ loc: ["body"], msg: "Must be an object." });
       }
@@ -200,7 +230,10 @@ describe("every operation", () => {
       for (const [name, schema] of fields) {
         const type: unknown = "type" in schema ? schema.type : undefined;
         if (type === "array") continue;
-        const reply = await server.call(route.method, `${place}?${name}=%24%24`, { body });
+        const reply = await server.call(route.method, `${place}?${name}=%24%24`, {
+          body,
+          key: keyFor(route),
+        });
         expect(reply.status, name).toBe(422);
         expect(reply.json.detail[0]?.loc.slice(0, 2)).toEqual(["query", name]);
       }

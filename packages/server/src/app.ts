@@ -1,6 +1,5 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { REQUEST_BODY_MAX_BYTES } from "@posthaste/core/domain/limits";
-import type { Engine } from "@posthaste/core/engine/engine";
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -14,6 +13,7 @@ import * as limits from "./http-limits.ts";
 import { AnswerMemory } from "./idempotency.ts";
 import { describeApi } from "./openapi.ts";
 import { problemAnswer, problemText, tooLarge, toPosthasteError } from "./problem.ts";
+import { NO_QUOTAS, Quotas } from "./quotas.ts";
 import { serveReference } from "./reference/serve.ts";
 import type { Ground, Incoming, Route, Services } from "./route.ts";
 import { routes } from "./routes/index.ts";
@@ -30,12 +30,16 @@ declare module "fastify" {
 export function buildApp(ground: Ground): FastifyInstance {
   const { store, runtime } = ground;
   let description: Promise<string> | undefined;
-  const credentials = new Credentials(store.credentials, runtime.clock);
+  const credentials = new Credentials(store, {
+    clock: runtime.clock,
+    operatorKey: ground.operatorKey,
+  });
   const services: Services = {
     ...ground,
     credentials,
     answers: new AnswerMemory(store.environments, runtime.clock),
     writes: new WriteOrder(),
+    quotas: ground.quotas ?? new Quotas(NO_QUOTAS, runtime),
     describe: () => (description ??= describeApi(routes)),
   };
   const app = newFastify();
@@ -70,7 +74,11 @@ function newFastify(): FastifyInstance {
     connectionTimeout: limits.CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: limits.KEEP_ALIVE_TIMEOUT_MS,
     maxRequestsPerSocket: limits.REQUESTS_PER_SOCKET_MAX,
-    http: { headersTimeout: limits.HEADERS_TIMEOUT_MS, maxHeaderSize: limits.HEADERS_MAX_BYTES },
+    http: {
+      headersTimeout: limits.HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: limits.CONNECTIONS_CHECK_MS,
+      maxHeaderSize: limits.HEADERS_MAX_BYTES,
+    },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.PATH_PARAMETER_MAX_CHARS },
     exposeHeadRoutes: false,
     // While it closes, what comes on open connections is still answered; the engine refuses when it cannot.
@@ -122,9 +130,11 @@ const CLIENT_ERRORS: ReadonlyMap<string, readonly [status: string, detail: strin
 
 /** Registers one operation. */
 function serve(app: FastifyInstance, route: Route, services: Services): void {
-  const { credentials, engine } = services;
+  const { credentials, quotas } = services;
   const { scope } = route;
-  const door = scope === "public" ? null : { need: scope, inApplication: route.path.includes("/:app_id") };
+  const inApplication = route.path.includes("/:app_id");
+  const counts = route.bringsMessages && quotas.limitsMessages;
+  const door = scope === "public" ? null : { need: scope, inApplication, counts };
   const refused = door !== null && services.role === "worker";
   app.route({
     method: route.head ? ["GET", "HEAD"] : route.method,
@@ -132,14 +142,16 @@ function serve(app: FastifyInstance, route: Route, services: Services): void {
     bodyLimit: route.bodyMaxBytes,
     onRequest(request, _reply, done) {
       if (refused) throw new PosthasteError("unavailable", ONLY_SENDS);
-      refuseBody(request, route.bodyMaxBytes);
+      refuseAtSight(request, route.bodyMaxBytes);
       if (door === null) return done();
       const caller = credentials.callerOf(request.headers.authorization);
       if (caller instanceof Promise || caller.appId !== null) {
-        return void admitLater(caller, { request, door, engine, done });
+        return void admitLater(caller, { request, door, services, done });
       }
+      quotas.takeRequest(caller);
       assertMay(caller, door);
       request.caller = caller;
+      if (counts) expectRoom(caller, { request, services });
       done();
     },
     handler(request, reply) {
@@ -157,14 +169,17 @@ const ONLY_SENDS = "This node only sends. Send requests to a node with the role 
 /** Lets a request wait for the look-up of its credential, or of the application that the credential is bound to. */
 async function admitLater(
   asked: Caller | Promise<Caller>,
-  { request, door, engine, done }: Waiting,
+  { request, door, services, done }: Waiting,
 ): Promise<void> {
   let refusal: Error | undefined;
   try {
+    const { quotas, engine } = services;
     const caller = await asked;
+    quotas.takeRequest(caller);
     assertMay(caller, door);
     if (door.inApplication) await bindToApplication(caller, { params: request.params, engine });
     request.caller = caller;
+    if (door.counts) expectRoom(caller, { request, services });
   } catch (error) {
     refusal = error instanceof Error ? error : new Error(String(error));
   }
@@ -173,9 +188,20 @@ async function admitLater(
 
 interface Waiting {
   readonly request: FastifyRequest;
-  readonly door: Door;
-  readonly engine: Engine;
+  readonly door: Door & { readonly counts: boolean };
+  readonly services: Services;
   readonly done: (error?: Error) => void;
+}
+
+/** Before a byte of a message is read, where the application is known here. */
+function expectRoom(
+  { environmentId }: Caller,
+  { request, services: { quotas, engine } }: { request: FastifyRequest; services: Services },
+): void {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the path has this parameter
+  const { app_id: ref } = request.params as { app_id: string };
+  const known = engine.peekApplication({ environmentId, ref });
+  if (known !== undefined) quotas.expectMessages(known.application.id);
 }
 
 function incomingOf(request: FastifyRequest): Incoming {
@@ -193,8 +219,12 @@ function incomingOf(request: FastifyRequest): Incoming {
 }
 
 /** Before the key is looked up and before a byte of the body is read. */
-function refuseBody(request: FastifyRequest, maxBytes: number): void {
-  const { headers } = request;
+function refuseAtSight(request: FastifyRequest, maxBytes: number): void {
+  const { headers, raw } = request;
+  // Names and values in turn. Node itself would drop those beyond its own bound without a word.
+  if (raw.rawHeaders.length > 2 * limits.HEADERS_MAX) {
+    throw new PosthasteError("bad_request", `There are more than ${limits.HEADERS_MAX} headers. Send fewer.`);
+  }
   const length = headers["content-length"];
   if (length !== undefined && Number(length) > maxBytes) throw tooLarge(maxBytes);
   const encoding = headers["content-encoding"];

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Credential } from "@posthaste/core/domain/credential";
 import { fakeRuntime } from "@posthaste/core/runtime/testing/fake-runtime";
 import { Credentials } from "./auth.ts";
+import { OPERATOR } from "./caller.ts";
 import { CREDENTIAL_CACHE_MS, CREDENTIAL_LOOKUPS_MAX, CREDENTIALS_CACHED_MAX } from "./http-limits.ts";
 
 const KEY = "phk_live_0123456789abcdefghij";
@@ -42,7 +43,14 @@ function setup(): {
       return found ? { ...stored, hash: keyHash } : null;
     },
   };
-  return { keys: new Credentials(store, runtime.clock), known, stored, asked: () => count, runtime };
+  const environments = { find: () => Promise.resolve(null) };
+  return {
+    keys: new Credentials({ credentials: store, environments }, { clock: runtime.clock }),
+    known,
+    stored,
+    asked: () => count,
+    runtime,
+  };
 }
 
 describe("an API key", () => {
@@ -160,5 +168,35 @@ describe("an API key", () => {
     const ended = await Promise.allSettled(guesses);
     expect(ended.every(({ status }) => status === "rejected")).toBe(true);
     await expect(keys.callerOf(more)).rejects.toMatchObject({ code: "authentication_failed" });
+  });
+});
+
+const OPERATOR_KEY = `phop_${"k".repeat(32)}`;
+
+function withOperator(operatorKey: string | null): Credentials {
+  const nothing = { find: () => Promise.resolve(null) };
+  return new Credentials(
+    { credentials: nothing, environments: nothing },
+    { clock: fakeRuntime().clock, operatorKey },
+  );
+}
+
+describe("the operator's key", () => {
+  it("is known without a question, and nothing that is like it", () => {
+    const keys = withOperator(OPERATOR_KEY);
+    expect(keys.callerOf(`Bearer ${OPERATOR_KEY}`)).toBe(OPERATOR);
+    for (const other of [
+      `${OPERATOR_KEY}k`,
+      OPERATOR_KEY.slice(0, -1),
+      OPERATOR_KEY.toUpperCase(),
+      "phop_",
+      "",
+    ]) {
+      expect(() => keys.callerOf(`Bearer ${other}`)).toThrow("Bearer");
+    }
+  });
+
+  it("is nothing where none was given", () => {
+    expect(() => withOperator(null).callerOf(`Bearer ${OPERATOR_KEY}`)).toThrow("Bearer");
   });
 });

@@ -1,11 +1,12 @@
-import { hash } from "node:crypto";
-import { type Credential, environmentOfToken } from "@posthaste/core/domain/credential";
+import { hash, timingSafeEqual } from "node:crypto";
+import { type Credential, environmentOfToken, isOperatorText } from "@posthaste/core/domain/credential";
+import { isPortalReadOnly } from "@posthaste/core/domain/environment";
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import type { Clock } from "@posthaste/core/runtime/runtime";
-import type { CredentialStore } from "@posthaste/core/storage/port";
-import type { Caller } from "./caller.ts";
+import type { Store } from "@posthaste/core/storage/port";
+import { type Caller, OPERATOR } from "./caller.ts";
 import { CREDENTIAL_CACHE_MS, CREDENTIAL_LOOKUPS_MAX, CREDENTIALS_CACHED_MAX } from "./http-limits.ts";
-import { permissionsFor } from "./permission.ts";
+import { CAPABILITIES, permissionsFor, viewingOnly } from "./permission.ts";
 
 interface Known {
   readonly caller: Caller;
@@ -13,22 +14,34 @@ interface Known {
   readonly until: number;
 }
 
+/** Where credentials are kept, and what their environments allow. */
+interface CredentialSources {
+  readonly credentials: Pick<Store["credentials"], "find">;
+  readonly environments: Pick<Store["environments"], "find">;
+}
+
 /**
- * Who calls, by API key or token. They are found by their SHA-256, so no comparison of secrets
- * happens here and nothing can be learned from its timing; the memory holds hashes only.
+ * Who calls, by API key, token or the operator's key. Those of environments are found by their SHA-256, so no comparison
+ * of secrets happens and nothing can be learned from its timing; the memory holds hashes only.
  */
 export class Credentials {
-  readonly #store: Pick<CredentialStore, "find">;
+  readonly #store: CredentialSources;
   readonly #clock: Clock;
+  /** SHA-256 of the operator's key; null: there is none, and nobody is the operator. */
+  readonly #operator: Buffer | null;
   readonly #known = new Map<string, Known>();
   /** Look-ups under way, so that a burst with one key asks once. */
   readonly #asking = new Map<string, Promise<Caller>>();
   /** How often something was ended here. */
   #endings = 0;
 
-  constructor(store: Pick<CredentialStore, "find">, clock: Clock) {
+  constructor(
+    store: CredentialSources,
+    { clock, operatorKey = null }: { clock: Clock; operatorKey?: string | null | undefined },
+  ) {
     this.#store = store;
     this.#clock = clock;
+    this.#operator = operatorKey === null ? null : Buffer.from(hashToken(operatorKey));
   }
 
   /** Who sends an Authorization header: at once when the key is known, else after asking the store. */
@@ -38,12 +51,20 @@ export class Credentials {
     const keyHash = hashToken(key);
     const known = this.#known.get(keyHash);
     if (known !== undefined && known.until > this.#clock.monotonic()) return known.caller;
+    if (this.#isOperator(key, keyHash)) return OPERATOR;
     // What does not look like a key is not worth a question.
     if (environmentOfToken(key) === null) throw new PosthasteError("authentication_failed");
     if (known === undefined && this.#asking.size >= CREDENTIAL_LOOKUPS_MAX) {
       throw new PosthasteError("too_many_requests", undefined, { retryAfterS: 1 });
     }
     return this.#askOnce(keyHash);
+  }
+
+  /** Hashes of one length are compared, in a time that does not depend on where they differ. */
+  #isOperator(key: string, keyHash: string): boolean {
+    return (
+      this.#operator !== null && isOperatorText(key) && timingSafeEqual(this.#operator, Buffer.from(keyHash))
+    );
   }
 
   #askOnce(keyHash: string): Promise<Caller> {
@@ -54,7 +75,7 @@ export class Credentials {
     return asking;
   }
 
-  /** What was ended here is asked for anew at once; other nodes notice within CREDENTIAL_CACHE_MS. */
+  /** What was ended or narrowed here is asked for anew at once; other nodes notice within CREDENTIAL_CACHE_MS. */
   forgetAll(): void {
     this.#known.clear();
     this.#endings++;
@@ -63,7 +84,7 @@ export class Credentials {
   async #ask(keyHash: string): Promise<Caller> {
     const asked = this.#clock.monotonic();
     const endings = this.#endings;
-    const found = await this.#store.find(keyHash);
+    const found = await this.#find(keyHash);
     this.#known.delete(keyHash);
     const caller = found && callerOf(found);
     const leftMs = (found?.expiresAt ?? Number.POSITIVE_INFINITY) - this.#clock.now();
@@ -77,6 +98,15 @@ export class Credentials {
     // From the question on, so that what is taken away while the answer travels is not kept for longer.
     this.#known.set(keyHash, { caller, until: asked + Math.min(CREDENTIAL_CACHE_MS, leftMs) });
     return caller;
+  }
+
+  /** The credential as it counts now: a portal token of a read-only environment views, and does nothing else. */
+  async #find(keyHash: string): Promise<Credential | null> {
+    const found = await this.#store.credentials.find(keyHash);
+    if (found?.kind !== "portal") return found;
+    const environment = await this.#store.environments.find(found.environmentId);
+    if (environment === null || !isPortalReadOnly(environment)) return found;
+    return { ...found, scopes: viewingOnly(found.scopes ?? CAPABILITIES) };
   }
 }
 

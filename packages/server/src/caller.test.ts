@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { assertMay, type Caller, type Need } from "./caller.ts";
-import { ALL_PERMISSIONS, PERMISSIONS } from "./permission.ts";
+import { BEYOND_APPLICATION, ALL_PERMISSIONS, PERMISSIONS } from "./permission.ts";
 
 const caller = (fields: Partial<Caller>): Caller => ({
   environmentId: "env_1",
@@ -37,12 +37,17 @@ describe("a credential", () => {
     }
   });
 
-  it("of one application reaches nothing of the environment but its event types", () => {
+  it("of an environment is told that only the operator's key gets beyond it", () => {
+    expect(may(caller({}), "write:installation", false)).toThrow(/needs the operator's key/u);
+  });
+
+  it("of one application reaches nothing of the environment but its event types and a portal's look", () => {
     const bound = caller({ appId: "app_1" });
     for (const need of PERMISSIONS) {
       expect(may(bound, need)).not.toThrow();
-      if (need !== "read:event-type") expect(may(bound, need, false)).toThrow(REFUSED);
+      if (!BEYOND_APPLICATION.has(need)) expect(may(bound, need, false)).toThrow(REFUSED);
     }
-    expect(may(bound, "read:event-type", false)).not.toThrow();
+    expect([...BEYOND_APPLICATION]).toEqual(["read:event-type", "read:portal-settings"]);
+    for (const need of BEYOND_APPLICATION) expect(may(bound, need, false)).not.toThrow();
   });
 });

@@ -1,9 +1,17 @@
+import { INSTALLATION } from "@posthaste/core/domain/environment";
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import type { Engine } from "@posthaste/core/engine/engine";
-import { BEYOND_APPLICATION, type Permission } from "./permission.ts";
+import {
+  ALL_PERMISSIONS,
+  BEYOND_APPLICATION,
+  isOperatorPermission,
+  OPERATOR_PERMISSIONS,
+  type Permission,
+} from "./permission.ts";
 
 /** Who is calling, as its credential says. */
 export interface Caller {
+  /** INSTALLATION for the operator, who is of none. */
   readonly environmentId: string;
   /** Of its credential. */
   readonly id: string;
@@ -15,7 +23,23 @@ export interface Caller {
   readonly sessionId: string | null;
 }
 
-/** Need of an operation: a permission; or `caller`: any credential, for what concerns that credential alone. */
+/**
+ * Whoever sends the operator's key. It names no environment, so an operation that takes it has to take the environment
+ * from its path; every other is refused for want of the permission.
+ */
+export const OPERATOR: Caller = {
+  environmentId: INSTALLATION,
+  id: "operator",
+  permissions: OPERATOR_PERMISSIONS,
+  appId: null,
+  featureFlags: null,
+  sessionId: null,
+};
+
+/**
+ * Need of an operation: a permission; or `caller`: any credential that is stored, for what concerns that credential
+ * alone.
+ */
 export type Need = Permission | "caller";
 
 /**
@@ -23,8 +47,17 @@ export type Need = Permission | "caller";
  * under that application's path, whatever its permissions.
  */
 export function assertMay(caller: Caller, { need, inApplication }: Door): void {
-  if (need === "caller") return;
+  if (need === "caller") {
+    if (caller !== OPERATOR) return;
+    throw new PosthasteError("insufficient_access", "The operator's key is for managing environments only.");
+  }
   if (!caller.permissions.has(need)) {
+    if (isOperatorPermission(need)) {
+      throw new PosthasteError(
+        "insufficient_access",
+        "This needs the operator's key (POSTHASTE_OPERATOR_KEY of the server); no API key can do it.",
+      );
+    }
     throw new PosthasteError(
       "insufficient_access",
       `This needs the permission ${need}. Use a key that has it.`,
@@ -35,10 +68,11 @@ export function assertMay(caller: Caller, { need, inApplication }: Door): void {
   }
 }
 
-/** Nobody gives away more than they have. */
-export function assertGrants({ permissions }: Caller, granted: Iterable<Permission>): void {
+/** Nobody gives away more than they have; whoever makes environments has all that there is in them. */
+export function assertGrants(caller: Caller, granted: Iterable<Permission>): void {
+  const has = caller === OPERATOR ? ALL_PERMISSIONS : caller.permissions;
   for (const permission of granted) {
-    if (permissions.has(permission)) continue;
+    if (has.has(permission)) continue;
     throw new PosthasteError(
       "insufficient_access",
       `You cannot give the permission ${permission} without having it.`,

@@ -10,6 +10,7 @@ test("without flags or variables every setting has its documented default", () =
     apiKey: null,
     retryScheduleMs: [5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000],
     retentionDays: 90,
+    quotas: { keyRequestsPerS: null, tokenRequestsPerS: 100, appMessagesPerS: null },
     logLevel: "info",
   });
   expect(FLAGS["retry-schedule"].default).toBe("5s,5m,30m,2h,5h,10h,10h");
@@ -20,6 +21,15 @@ test("every flag is an environment variable too, and the flag wins", () => {
   expect(loadConfig([], env)).toMatchObject({ port: 9_000, retryScheduleMs: [1_000, 250], dev: true });
   expect(loadConfig(["--port", "9001"], env).port).toBe(9_001);
   expect(variableName("retry-schedule")).toBe("POSTHASTE_RETRY_SCHEDULE");
+});
+
+test("a quota of 0 is no limit", () => {
+  const env = { POSTHASTE_TOKEN_REQUESTS_PER_SECOND: "0", POSTHASTE_APP_MESSAGES_PER_SECOND: "20" };
+  expect(loadConfig(["--key-requests-per-second", "500"], env).quotas).toEqual({
+    keyRequestsPerS: 500,
+    tokenRequestsPerS: null,
+    appMessagesPerS: 20,
+  });
 });
 
 test("development opens http and private networks; without it only https to the internet is open", () => {
@@ -40,6 +50,8 @@ test.each([
   [["--retry-schedule", "8d"]],
   [["--retry-schedule", Array(21).fill("1s").join()]],
   [["--retention-days", "0"]],
+  [["--key-requests-per-second", "many"]],
+  [["--app-messages-per-second", "1000001"]],
   [["--api-key", "phk_live_short"]],
   [["--allow-networks", "localhost"]],
   [["stray"]],
@@ -93,4 +105,20 @@ test("what is printed at the start holds no key", () => {
   const printed = JSON.stringify(redactConfig(loadConfig(["--api-key", key], {})));
   expect(printed).not.toContain("ssss");
   expect(printed).toContain("[redacted]");
+});
+
+test("the operator's key comes from a variable, never from a flag, and no message repeats it", () => {
+  const key = `phop_${"s".repeat(32)}`;
+  expect(loadConfig([], {}).operatorKey).toBeNull();
+  expect(loadConfig([], { POSTHASTE_OPERATOR_KEY: "" }).operatorKey).toBeNull();
+  const config = loadConfig([], { POSTHASTE_OPERATOR_KEY: key });
+  expect(config.operatorKey).toBe(key);
+  expect(redactConfig(config)).toMatchObject({ operatorKey: "[redacted]" });
+  expect(JSON.stringify(redactConfig(config))).not.toContain("ssss");
+  expect(() => loadConfig(["--operator-key", key], {})).toThrow(/^(?!.*ssss)/s);
+  for (const bad of [`phk_live_${"s".repeat(32)}`, `phop_${"s".repeat(31)}`, `phop_${"s".repeat(32)}!`]) {
+    expect(() => loadConfig([], { POSTHASTE_OPERATOR_KEY: bad })).toThrow(
+      /POSTHASTE_OPERATOR_KEY(?!.*ssss)/s,
+    );
+  }
 });

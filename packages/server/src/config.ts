@@ -3,17 +3,26 @@
  * (`--data` = POSTHASTE_DATA); a flag wins. A wrong value is an error before anything opens.
  */
 import { parseArgs } from "node:util";
-import { API_KEY_FORM, environmentOfKey } from "@posthaste/core/domain/credential";
 import {
-  RETENTION_DAYS_DEFAULT,
+  API_KEY_FORM,
+  environmentOfKey,
+  isOperatorText,
+  OPERATOR_KEY_FORM,
+} from "@posthaste/core/domain/credential";
+import {
   RETENTION_DAYS_MAX,
   RETRY_DELAY_MAX_MS,
   RETRY_SCHEDULE_ENTRIES_MAX,
   RETRY_SCHEDULE_MS,
 } from "@posthaste/core/domain/limits";
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "@posthaste/core/domain/time";
 import type { NodeRole } from "@posthaste/core/storage/port";
+import { formatDurations, parseDuration } from "./durations.ts";
+import { QUOTA_RATE_MAX } from "./http-limits.ts";
+import { FLAGS, LOG_LEVELS, type LogLevel } from "./flags.ts";
+import type { QuotaRates } from "./quotas.ts";
 import { DEV_NETWORKS, parsePolicy, type EgressRules } from "@posthaste/core/egress/policy";
+
+export { FLAGS } from "./flags.ts";
 
 export interface Config {
   /** Address to listen on. */
@@ -36,6 +45,8 @@ export interface Config {
   readonly publicUrl: string | null;
   /** A live (or sandbox) key that is to exist after the start. */
   readonly apiKey: string | null;
+  /** By which environments are managed; null: nobody may. */
+  readonly operatorKey: string | null;
   /** Waits between attempts, milliseconds. */
   readonly retryScheduleMs: readonly number[];
   /** Where deliveries may go. */
@@ -43,109 +54,19 @@ export interface Config {
   readonly allowedNetworks: readonly string[];
   /** PEM file of authorities trusted for deliveries besides the usual ones. */
   readonly extraCaFile: string | null;
-  /** How long environments made at the first start keep messages and attempts. */
+  /** How long environments that this node makes keep messages and attempts. */
   readonly retentionDays: number;
+  /** What each key, token and application may have of this node. */
+  readonly quotas: QuotaRates;
   readonly logLevel: LogLevel;
 }
 
 const ROLES = ["all", "api", "worker"] as const satisfies readonly NodeRole[];
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
 /** A setting that cannot be used: what is wrong and what to write instead. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: SECOND_MS,
-  m: MINUTE_MS,
-  h: HOUR_MS,
-  d: DAY_MS,
-};
-
-interface Flag {
-  readonly type: "string" | "boolean";
-  readonly value: string;
-  readonly default: string;
-  readonly help: string;
-}
-
-/** Every setting, with the words of `posthaste start --help`. */
-export const FLAGS = {
-  host: { type: "string", value: "ADDRESS", default: "127.0.0.1", help: "address to listen on" },
-  port: { type: "string", value: "PORT", default: "8071", help: "port to listen on, 0 = any free one" },
-  data: { type: "string", value: "DIR", default: "posthaste-data", help: "folder of the SQLite database" },
-  database: {
-    type: "string",
-    value: "URL",
-    default: "none: SQLite in --data",
-    help: "PostgreSQL database that several nodes share: postgres://user:password@host:5432/name",
-  },
-  "master-keys-file": {
-    type: "string",
-    value: "FILE",
-    default: "with SQLite: master-keys in --data, made at the first start",
-    help: "keys that secrets are encrypted with, one a line, the first encrypts; POSTHASTE_MASTER_KEYS holds them instead",
-  },
-  role: {
-    type: "string",
-    value: "ROLE",
-    default: "all",
-    help: "what this node does: api accepts, worker sends, all does both; not all needs --database",
-  },
-  dev: {
-    type: "boolean",
-    value: "",
-    default: "off",
-    help: "development: deliver over http, to this machine and to private networks as well",
-  },
-  "api-key": {
-    type: "string",
-    value: "KEY",
-    default: "made at the first start",
-    help: `a key that is to exist: ${API_KEY_FORM}`,
-  },
-  "public-url": {
-    type: "string",
-    value: "URL",
-    default: "the address it listens on",
-    help: "where browsers reach this server, for links to the portal: https://hooks.example.com",
-  },
-  "retry-schedule": {
-    type: "string",
-    value: "5s,5m,…",
-    default: formatDurations(RETRY_SCHEDULE_MS),
-    help: "waits between attempts after the first",
-  },
-  "allow-networks": {
-    type: "string",
-    value: "CIDR,…",
-    default: "none",
-    help: "private networks that deliveries may go to: 10.20.0.0/16 or 10.1.2.3:9000",
-  },
-  "allow-http": {
-    type: "boolean",
-    value: "",
-    default: "off",
-    help: "also deliver over unencrypted http",
-  },
-  "extra-ca": {
-    type: "string",
-    value: "FILE",
-    default: "none",
-    help: "PEM file of certificate authorities trusted for deliveries besides the usual ones",
-  },
-  "retention-days": {
-    type: "string",
-    value: "DAYS",
-    default: String(RETENTION_DAYS_DEFAULT),
-    help: "how long environments made at the first start keep messages and attempts",
-  },
-  "log-level": { type: "string", value: "LEVEL", default: "info", help: LOG_LEVELS.join(", ") },
-} as const satisfies Record<string, Flag>;
 
 const POSTGRES_PORT = "5432";
 
@@ -186,6 +107,7 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
     dev,
     publicUrl: parsePublicUrl(text("public-url")),
     apiKey: parseApiKey(text("api-key")),
+    operatorKey: parseOperatorKey(nonEmpty(env["POSTHASTE_OPERATOR_KEY"])),
     retryScheduleMs: parseSchedule(text("retry-schedule")),
     egress: policy.rules,
     allowedNetworks,
@@ -196,17 +118,35 @@ export function loadConfig(args: readonly string[], env: Env = process.env): Con
       1,
       RETENTION_DAYS_MAX,
     ),
+    quotas: {
+      keyRequestsPerS: parseRate("key-requests-per-second", text("key-requests-per-second")),
+      tokenRequestsPerS: parseRate(
+        "token-requests-per-second",
+        text("token-requests-per-second") ?? FLAGS["token-requests-per-second"].default,
+      ),
+      appMessagesPerS: parseRate("app-messages-per-second", text("app-messages-per-second")),
+    },
     logLevel: parseLogLevel(text("log-level") ?? FLAGS["log-level"].default),
   };
 }
 
 /** For the log at the start: everything but secrets. */
 export function redactConfig(config: Config): Record<string, unknown> {
-  const { egress, apiKey, retryScheduleMs, data, database, masterKeys: _secret, ...rest } = config;
+  const {
+    egress,
+    apiKey,
+    operatorKey,
+    retryScheduleMs,
+    data,
+    database,
+    masterKeys: _secret,
+    ...rest
+  } = config;
   return {
     ...rest,
     ...(database === null ? { data } : { database: redactDatabase(database) }),
     apiKey: apiKey === null ? null : `phk_${environmentOfKey(apiKey) ?? ""}_[redacted]`,
+    operatorKey: operatorKey === null ? null : "[redacted]",
     retrySchedule: formatDurations(retryScheduleMs),
     allowHttp: egress.allowHttp,
   };
@@ -260,10 +200,25 @@ function parseInteger(name: FlagName, text: string, min: number, max: number): n
   return value;
 }
 
+function parseRate(name: FlagName, text: string | null): number | null {
+  const rate = text === null ? 0 : parseInteger(name, text, 0, QUOTA_RATE_MAX);
+  return rate === 0 ? null : rate;
+}
+
 function parseApiKey(text: string | null): string | null {
   if (text !== null && environmentOfKey(text) === null) {
     throw new ConfigError(
       `--api-key does not have the form ${API_KEY_FORM}, such as phk_live_ followed by 32 random letters.`,
+    );
+  }
+  return text;
+}
+
+/** Never a flag: process lists show those. Its words never go into a message. */
+function parseOperatorKey(text: string | null): string | null {
+  if (text !== null && !isOperatorText(text)) {
+    throw new ConfigError(
+      `POSTHASTE_OPERATOR_KEY does not have the form ${OPERATOR_KEY_FORM}. "posthaste keys operator" prints one.`,
     );
   }
   return text;
@@ -274,7 +229,10 @@ function parsePublicUrl(text: string | null): string | null {
   const url = URL.parse(text);
   const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.search === "";
   if (!isPlain || url.hash !== "") {
-    throw new ConfigError(`--public-url is "${text}": write an address such as https://hooks.example.com.`);
+    // Its words stay out of the message: they may hold a password.
+    throw new ConfigError(
+      "--public-url is not an address such as https://hooks.example.com. Write only that.",
+    );
   }
   return url.href.replace(/\/+$/, "");
 }
@@ -282,6 +240,11 @@ function parsePublicUrl(text: string | null): string | null {
 /** What a flag or else its variable says of the data folder; the default where both are silent. */
 export function dataText(flag: string | undefined, env: Env = process.env): string {
   return nonEmpty(flag) ?? nonEmpty(env[variableName("data")]) ?? FLAGS.data.default;
+}
+
+/** What `posthaste import svix` signs in with on either side. */
+export function importTokens(env: Env = process.env): { svix: string | null; posthaste: string | null } {
+  return { svix: nonEmpty(env["SVIX_TOKEN"]), posthaste: nonEmpty(env[variableName("api-key")]) };
 }
 
 /** What a flag or else its variable says of the database. */
@@ -332,31 +295,19 @@ function parseLogLevel(text: string): LogLevel {
 
 function parseSchedule(text: string | null): readonly number[] {
   if (text === null) return RETRY_SCHEDULE_MS;
-  const waits = splitList(text).map((part) => parseDuration(part));
+  const waits = splitList(text).map((part) => parseWait(part));
   if (waits.length === 0 || waits.length > RETRY_SCHEDULE_ENTRIES_MAX) {
     throw new ConfigError(`--retry-schedule takes 1 to ${RETRY_SCHEDULE_ENTRIES_MAX} waits.`);
   }
   return waits;
 }
 
-function parseDuration(text: string): number {
-  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
-  const durationMs = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ""] ?? Number.NaN);
-  if (!(durationMs <= RETRY_DELAY_MAX_MS)) {
+function parseWait(text: string): number {
+  const waitMs = parseDuration(text);
+  if (!(waitMs <= RETRY_DELAY_MAX_MS)) {
     throw new ConfigError(
       `--retry-schedule: "${text}" is not a wait. Write numbers with ms, s, m, h or d, at most 7d: 5s,5m,30m,2h.`,
     );
   }
-  return durationMs;
-}
-
-function formatDurations(waitsMs: readonly number[]): string {
-  return waitsMs.map((waitMs) => formatDuration(waitMs)).join(",");
-}
-
-function formatDuration(waitMs: number): string {
-  for (const [unit, unitMs] of Object.entries(UNIT_MS).toReversed()) {
-    if (waitMs >= unitMs && waitMs % unitMs === 0) return `${waitMs / unitMs}${unit}`;
-  }
-  return `${waitMs}ms`;
+  return waitMs;
 }

@@ -20,10 +20,3 @@ test.each(manifests)("%s names exact versions", (file) => {
   );
   expect(loose).toEqual([]);
 });
-
-test("the threat model names tests that are there", () => {
-  const model = readFileSync(join(ROOT, "docs/security.md"), "utf8");
-  const named = [...model.matchAll(/`([^`]+\.test\.ts)`/g)].map(([, file = ""]) => file);
-  expect(named.length).toBeGreaterThan(10);
-  expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
-});

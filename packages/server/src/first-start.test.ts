@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { hashToken } from "./auth.ts";
 import { ConfigError } from "./config.ts";
 import { prepareEnvironments } from "./first-start.ts";
+import { environmentWithCatalog } from "./new-environment.ts";
 
 const runtime = systemRuntime({ debug() {}, info() {}, warn() {}, error() {} });
 let directory = "";
@@ -78,6 +79,28 @@ test("a key given by the operator is added to its environment, also later, and n
 
 test("a key of an environment that does not exist is refused", async () => {
   await expect(prepare(`phk_staging_${"k".repeat(32)}`)).rejects.toThrow(ConfigError);
+});
+
+test("what was renamed or deleted is not made again, and a key can be given by the new name", async () => {
+  await prepare();
+  const [live] = await store.environments.list();
+  const renamed = { ...live!, name: "Prod EU-1", updatedAt: live!.updatedAt + 1 };
+  await store.environments.update(renamed, { basedOn: live! });
+  expect(await prepare()).toEqual([]);
+  expect((await store.environments.list()).map(({ name }) => name)).toEqual(["Prod EU-1", "sandbox"]);
+  const key = `phk_prodeu1_${"k".repeat(32)}`;
+  expect(await prepare(key)).toEqual([]);
+  expect(await store.credentials.find(hashToken(key))).toMatchObject({ environmentId: live?.id });
+  await expect(prepare(`phk_live_${"k".repeat(32)}`)).rejects.toThrow("phk_prodeu1_…, phk_sandbox_…");
+});
+
+test("a first start that was cut short before there was a key is done again", async () => {
+  const { environment, eventTypes: types } = environmentWithCatalog(
+    { name: "live", type: "production", retentionDays: 30 },
+    runtime,
+  );
+  await store.environments.ensure(environment, types);
+  expect((await prepare()).map((made) => made.environment)).toEqual(["live", "sandbox"]);
 });
 
 test("of several first starts at once one makes the keys", async () => {

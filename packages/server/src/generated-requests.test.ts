@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeApi } from "./openapi.ts";
-import { routes } from "./routes/index.ts";
-import { type Schema, valuesOf } from "./testing/schema-values.ts";
-import { startTestServer, type TestServer } from "./testing/test-server.ts";
+import { type Described, described, type Parameter, resolveSchema } from "./testing/described.ts";
+import { placeOf, type Scene, sceneOf } from "./testing/scene.ts";
+import { valuesOf } from "./testing/schema-values.ts";
+import { OPERATOR_KEY, startTestServer, type TestServer } from "./testing/test-server.ts";
 
 /** Requests for each operation; with some sixty operations this takes seconds. */
 const REQUESTS_PER_OPERATION = 40;
@@ -11,45 +11,11 @@ const REQUESTS_PER_OPERATION = 40;
 const seed = Math.floor(Math.random() * 2 ** 31);
 console.log(`generated requests: seed ${seed}`);
 
-interface Parameter {
-  readonly in: "path" | "query" | "header";
-  readonly name: string;
-  readonly required?: boolean;
-  readonly schema: Schema;
-}
-interface Operation {
-  readonly operationId: string;
-  readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly content: { readonly "application/json": { readonly schema: Schema } } };
-  readonly responses: Readonly<Record<string, unknown>>;
-}
-const document = JSON.parse(await describeApi(routes)) as {
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema> };
-};
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-);
-
-function resolve(ref: string): Schema {
-  const schema = document.components.schemas[ref.replace("#/components/schemas/", "")];
-  if (schema === undefined) throw new Error(`${ref} is not there`);
-  return schema;
-}
-
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
 });
 afterAll(() => server.close());
-
-/** Things that are there, so that a request gets past the look-ups. */
-async function scene(): Promise<Readonly<Record<string, string>>> {
-  const app_id = await server.application();
-  const endpoint_id = await server.endpoint(app_id);
-  const msg_id = await server.message(app_id);
-  return { app_id, endpoint_id, msg_id, sink_id: endpoint_id, event_type_name: "order.completed" };
-}
 
 interface Request {
   readonly path: Readonly<Record<string, unknown>>;
@@ -58,13 +24,12 @@ interface Request {
   readonly headers: Record<string, string>;
 }
 
-function requestsOf(operation: Operation, there: Readonly<Record<string, string>>): fc.Arbitrary<Request> {
-  const parameters = operation.parameters ?? [];
+function requestsOf({ path, parameters, body: bodySchema }: Described, there: Scene): fc.Arbitrary<Request> {
   const ofPlace = (place: Parameter["in"]): fc.Arbitrary<Record<string, unknown>> => {
     const some = parameters.filter((parameter) => parameter.in === place);
     const values = some.map(({ name, schema }) => {
-      const known = there[name];
-      const generated = valuesOf(schema, resolve);
+      const known = placeOf(there, path, name);
+      const generated = valuesOf(schema, resolveSchema);
       const value =
         known === undefined
           ? generated
@@ -74,12 +39,14 @@ function requestsOf(operation: Operation, there: Readonly<Record<string, string>
     const requiredKeys = place === "path" ? some.map(({ name }) => name) : [];
     return fc.record(Object.fromEntries(values), { requiredKeys });
   };
-  const schema = operation.requestBody?.content["application/json"].schema;
   const body: fc.Arbitrary<string | undefined> =
-    schema === undefined
+    bodySchema === null
       ? fc.constant(undefined)
       : fc.oneof(
-          { weight: 12, arbitrary: valuesOf(schema, resolve).map((value) => JSON.stringify(value)) },
+          {
+            weight: 12,
+            arbitrary: valuesOf(bodySchema, resolveSchema).map((value) => JSON.stringify(value)),
+          },
           { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 80 }) },
         );
   const headers = fc.oneof(
@@ -109,10 +76,11 @@ function urlOf(path: string, request: Request): string {
 }
 
 describe("requests made from the API's description", () => {
-  it.each(operations.map((one) => [`${one.method} ${one.path}`, one] as const))(
+  it.each(described.map((one) => [`${one.method} ${one.path}`, one] as const))(
     "%s answers as described, and never with a fault of its own",
-    async (_name, { method, path, operation }) => {
-      const there = await scene();
+    async (_name, operation) => {
+      const { method, path, statuses, need } = operation;
+      const there = await sceneOf(server);
       await fc.assert(
         fc.asyncProperty(requestsOf(operation, there), async (request) => {
           // An empty or dotted part of the path leads elsewhere.
@@ -121,10 +89,11 @@ describe("requests made from the API's description", () => {
           // Checks the body of a success against the description.
           const reply = await server.call(method, url, {
             headers: request.headers,
+            ...(need?.endsWith(":installation") ? { key: OPERATOR_KEY } : {}),
             ...(request.body === undefined ? {} : { body: request.body }),
           });
           expect(reply.status, reply.text).toBeLessThan(500);
-          expect(Object.keys(operation.responses), `${url}: ${reply.text}`).toContain(String(reply.status));
+          expect(statuses, `${url}: ${reply.text}`).toContain(String(reply.status));
           if (reply.status < 400) return;
           expect(reply.json.detail).toBeDefined();
           if (reply.status !== 422) expect(typeof reply.json.code).toBe("string");

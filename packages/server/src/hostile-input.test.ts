@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as limits from "./http-limits.ts";
 import { routes } from "./routes/index.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
@@ -23,8 +24,12 @@ afterAll(async () => {
 
 /** Sends bytes as they are and returns everything that comes back until the server closes. */
 function raw(...parts: (string | Buffer)[]): Promise<string> {
+  return rawTo(port, ...parts);
+}
+
+function rawTo(at: number, ...parts: (string | Buffer)[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => {
+    const socket = connect(at, "127.0.0.1", () => {
       for (const part of parts) socket.write(part);
     });
     let text = "";
@@ -60,6 +65,10 @@ describe("over the wire", () => {
 
   it.each([
     ["nonsense\r\n\r\n", "400"],
+    ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"],
+    [`GET /api/v1/app HTTP/1.1\r\nhost: x\r\n${"a:b\r\n".repeat(limits.HEADERS_MAX)}\r\n`, "400"],
+    [`GET /${"y".repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, "431"],
+    [`GET /api/v1/app/${"y".repeat(limits.PATH_PARAMETER_MAX_CHARS + 1)} HTTP/1.1\r\nhost: x\r\n\r\n`, "400"],
     ["GET / HTTP/9.9\r\n\r\n", "400"],
     ["GET /api/v1/health HTTP/1.1\r\nbad header\r\n\r\n", "400"],
     [`GET /api/v1/health HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`, "431"],
@@ -72,6 +81,50 @@ describe("over the wire", () => {
     const answer = await raw(bytes);
     expect(answer).toContain(`HTTP/1.1 ${status}`);
     expect(answer).toMatch(/\r\n\r\n\{"code":"[a-z_]+","detail":"[^"]+"\}$/);
+  });
+});
+
+describe("without a key", () => {
+  it.each(routes.filter(({ scope }) => scope !== "public").map((route) => [route.operationId, route]))(
+    "%s is refused before a byte of the body came",
+    async (_id, { method, path }) => {
+      const head = `${method} ${path.replaceAll(/:[a-z_]+/g, "target")} HTTP/1.1\r\nhost: x\r\n`;
+      const answer = await raw(`${head}content-type: application/json\r\ncontent-length: 1000\r\n\r\n`);
+      expect(answer).toContain("HTTP/1.1 401");
+      expect(answer).toContain('"code":"authentication_failed"');
+    },
+  );
+});
+
+describe("in its own time", () => {
+  let slow: TestServer;
+  let at: number;
+  beforeAll(async () => {
+    slow = await server.another();
+    await slow.app.listen({ host: "127.0.0.1", port: 0 });
+    at = (slow.app.server.address() as { port: number }).port;
+  });
+  afterAll(() => slow.app.close());
+
+  it("nobody has more of it than the bounds say", () => {
+    const { headersTimeout, requestTimeout, timeout, maxConnections } = slow.app.server;
+    expect({ headersTimeout, requestTimeout, timeout, maxConnections }).toEqual({
+      headersTimeout: limits.HEADERS_TIMEOUT_MS,
+      requestTimeout: limits.REQUEST_TIMEOUT_MS,
+      timeout: limits.CONNECTION_TIMEOUT_MS,
+      maxConnections: limits.CONNECTIONS_MAX,
+    });
+  });
+
+  it.each([
+    ["headers that never end", () => "GET /api/v1/health HTTP/1.1\r\nhost: x\r\nx-slow: "],
+    ["a body that never ends", () => `${HEAD("content-length: 1000")}{`],
+    ["a body in chunks that never ends", () => `${HEAD("transfer-encoding: chunked")}1\r\n{\r\n`],
+  ])("%s: 408, and the connection is closed", async (_name, start) => {
+    // The same clock, run down sooner.
+    slow.app.server.headersTimeout = 1;
+    slow.app.server.requestTimeout = 1;
+    expect(await rawTo(at, start())).toContain("HTTP/1.1 408");
   });
 });
 

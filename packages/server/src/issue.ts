@@ -5,8 +5,10 @@ import {
   tokenText,
 } from "@posthaste/core/domain/credential";
 import { ID_PREFIX } from "@posthaste/core/domain/ids";
-import { digitsToText } from "@posthaste/core/domain/ksuid";
+import { BASE62 } from "@posthaste/core/domain/ksuid";
 import { CREDENTIALS_KEPT_MS } from "@posthaste/core/domain/limits";
+import { keyNameOf } from "@posthaste/core/domain/environment";
+import { PosthasteError } from "@posthaste/core/domain/errors";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
 import type { Store } from "@posthaste/core/storage/port";
 import { hashToken } from "./auth.ts";
@@ -21,14 +23,14 @@ export interface Issued {
 type Chosen = Pick<Credential, "environmentId" | "kind"> &
   Partial<Pick<Credential, "name" | "scopes" | "appId" | "sessionId" | "featureFlags" | "expiresAt">>;
 
-/** A new text of a kind. Modulo 62 of a byte favours eight characters a little; 190 bits less a few are as good. */
-export function newText(
-  kind: CredentialKind,
-  environment: string,
-  { random }: Pick<Runtime, "random">,
-): string {
-  const digits = random.bytes(TOKEN_RANDOM_CHARS).map((byte) => byte % 62);
-  return tokenText(kind, environment, digitsToText(digits));
+/** A new text of a kind. */
+export function newText(kind: CredentialKind, environment: string, runtime: Pick<Runtime, "random">): string {
+  return tokenText(kind, environment, randomText(runtime));
+}
+
+/** Modulo 62 of a byte favours eight characters a little; 190 bits less a few are as good. */
+export function randomText({ random }: Pick<Runtime, "random">): string {
+  return Array.from(random.bytes(TOKEN_RANDOM_CHARS), (byte) => BASE62[byte % 62]).join("");
 }
 
 /** The credential that a text stands for, not stored yet. */
@@ -48,21 +50,15 @@ export function credentialOf(text: string, chosen: Chosen, { clock, ids }: Runti
   };
 }
 
-/** Makes and stores a credential. */
+/** Makes and stores a credential; 404 when its environment was deleted meanwhile. */
 export async function issue(
   chosen: Chosen,
   { store, runtime }: { store: Store; runtime: Runtime },
 ): Promise<Issued> {
-  const text = newText(chosen.kind, await environmentName(chosen.environmentId, store), runtime);
+  const environment = await store.environments.find(chosen.environmentId);
+  if (environment === null) throw new PosthasteError("not_found", "No environment has this id.");
+  const text = newText(chosen.kind, keyNameOf(environment), runtime);
   const credential = credentialOf(text, chosen, runtime);
   await store.credentials.insert(credential, { forget: runtime.clock.now() - CREDENTIALS_KEPT_MS });
   return { credential, text };
-}
-
-/** The part of a text that says where it belongs. */
-async function environmentName(environmentId: string, store: Store): Promise<string> {
-  const environments = await store.environments.list();
-  const found = environments.find(({ id }) => id === environmentId);
-  if (found === undefined) throw new Error("the environment of a caller is gone");
-  return found.name;
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { operatorText } from "@posthaste/core/domain/credential";
 import { systemRuntime } from "@posthaste/core/runtime/system-runtime";
 import { rewrapDataKeys } from "@posthaste/core/storage/sealed/data-keys";
 import { newMasterKey } from "@posthaste/core/storage/sealed/key-ring";
@@ -12,6 +13,7 @@ import {
   masterKeysText,
   parseDatabase,
 } from "./config.ts";
+import { randomText } from "./issue.ts";
 import { addMasterKey, findRing } from "./master-keys.ts";
 import { openPlain } from "./open-store.ts";
 
@@ -22,6 +24,11 @@ const SILENT = pino({ level: "silent" });
 /** A new master key, as one line. */
 export function newKey(): string {
   return newMasterKey(systemRuntime(SILENT).random);
+}
+
+/** A new operator's key, as one line; nothing is stored of it. */
+export function newOperatorKey(): string {
+  return operatorText(randomText(systemRuntime(SILENT)));
 }
 
 /**

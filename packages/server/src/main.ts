@@ -3,6 +3,8 @@ import { createEngine } from "@posthaste/core/engine/create-engine";
 import type { Engine } from "@posthaste/core/engine/engine";
 import { createEgress } from "@posthaste/core/egress/create-egress";
 import { checkHeader, isSensitiveHeader } from "@posthaste/core/egress/header-policy";
+import { checkIdentity, checkServerCa } from "@posthaste/core/egress/tls-profile";
+import { assertionKey } from "@posthaste/core/engine/oauth/token-request";
 import { checkUrl } from "@posthaste/core/egress/url-policy";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
 import { systemRuntime } from "@posthaste/core/runtime/system-runtime";
@@ -15,6 +17,7 @@ import { type Config, ConfigError, redactConfig } from "./config.ts";
 import { type NewKey, prepareEnvironments } from "./first-start.ts";
 import { Metrics } from "./metrics.ts";
 import { openStore } from "./open-store.ts";
+import { Quotas } from "./quotas.ts";
 
 export { type Config, ConfigError, FLAGS, loadConfig, redactDatabase, variableName } from "./config.ts";
 export type { NewKey } from "./first-start.ts";
@@ -61,6 +64,10 @@ async function serve(
   { store, runtime, extraCa }: { store: Store; runtime: Runtime; extraCa: readonly string[] },
 ): Promise<Omit<RunningServer, "newKeys" | "newMasterKeys">> {
   const metrics = new Metrics();
+  const quotas = new Quotas(config.quotas, {
+    clock: runtime.clock,
+    onRefused: (quota) => metrics.requestRefused(quota),
+  });
   const egress = createEgress({
     runtime,
     rules: config.egress,
@@ -74,6 +81,7 @@ async function serve(
     egress,
     runtime,
     observer: metrics,
+    onBroadcast: (appId) => quotas.countBroadcast(appId),
     retryScheduleMs: config.retryScheduleMs,
     role: config.role,
   });
@@ -87,11 +95,17 @@ async function serve(
     transformer,
     metrics: metrics.registry,
     role: config.role,
+    operatorKey: config.operatorKey,
+    retentionDays: config.retentionDays,
+    quotas,
     rules: {
       checkUrl: (url) => checkUrl(url, config.egress),
       checkHeader,
       isSensitiveHeader,
       checkSecret: (secret) => void createSigner([secret]),
+      checkIdentity: (pem) => checkIdentity(pem, runtime.clock.now()),
+      checkServerCa: (pem) => checkServerCa(pem, runtime.clock.now()),
+      checkAssertionKey: (key) => void assertionKey(key),
     },
   });
   // Listening first: a port that is taken must not find deliveries already on their way.

@@ -1,8 +1,9 @@
+import { GOOD_CERTIFICATE } from "@posthaste/core/egress/testing/certificates";
 import type { Store } from "@posthaste/core/storage/port";
 import { CommitInDoubt, StoreUnavailable } from "@posthaste/core/storage/port";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { routes } from "./routes/index.ts";
-import { startTestServer, type TestServer } from "./testing/test-server.ts";
+import { OPERATOR_KEY, startTestServer, type TestServer } from "./testing/test-server.ts";
 
 let server: TestServer;
 beforeAll(async () => void (server = await startTestServer()));
@@ -28,7 +29,9 @@ function failing(store: Store, error: Error): Store {
     polling: fail(store.polling),
     dataKeys: fail(store.dataKeys),
     overview: fail(store.overview),
+    search: fail(store.search),
     contents: fail(store.contents),
+    cancellations: fail(store.cancellations),
     tasks: fail(store.tasks),
     cluster: null,
     health: async () => ({ ok: false, reason: "away" }),
@@ -39,11 +42,19 @@ function failing(store: Store, error: Error): Store {
 
 /** A body that every operation takes far enough to ask the store. */
 const BODIES: Readonly<Record<string, unknown>> = {
+  "v1.environment.import": { settings: {} },
+  "v1.management.environment.create": { name: "Staging", type: "development" },
+  "v1.management.environment.update": { name: "Staging" },
   "v1.application.create": { name: "Studio" },
   "v1.application.upsert": { name: "Studio" },
   "v1.endpoint.create": { url: "https://example.com/" },
   "v1.endpoint.upsert": { url: "https://example.com/" },
+  "v1.operational-webhook.endpoint.create": { url: "https://example.com/" },
+  "v1.operational-webhook.endpoint.upsert": { url: "https://example.com/" },
+  "v1.operational-webhook.endpoint.set-headers": { headers: {} },
   "v1.endpoint.recover": { since: "2020-01-01T00:00:00Z" },
+  "v1.endpoint.cancel-msgs": { createdBefore: "2026-01-01T00:00:00Z" },
+  "v1.message.broadcast": { eventType: "order.completed", payload: {} },
   "v1.endpoint.replay-missing": { since: "2020-01-01T00:00:00Z" },
   "v1.endpoint.bulk-replay": { since: "2020-01-01T00:00:00Z" },
   "v1.message.bulk-expunge-content": { ids: ["msg_x"] },
@@ -51,6 +62,14 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "v1.endpoint.send-example": { eventType: "svix.ping" },
   "v1.endpoint.set-headers": { headers: {} },
   "v1.endpoint.patch-headers": { headers: {} },
+  "v1.endpoint.set-oauth-config": {
+    grantType: "clientCredentials",
+    authMethod: "clientSecretPost",
+    clientId: "posthaste",
+    clientSecret: "s",
+    tokenUrl: "https://auth.example.com/token",
+  },
+  "v1.endpoint.set-mtls-config": { identity: `${GOOD_CERTIFICATE.cert}\n${GOOD_CERTIFICATE.key}` },
   "v1.endpoint.transformation.patch": { enabled: false },
   "v1.endpoint.transformation.simulate": {
     code: "function handler(webhook) { return webhook; }",
@@ -59,11 +78,14 @@ const BODIES: Readonly<Record<string, unknown>> = {
   },
   "v1.event-type.create": { name: "a.b", description: "c" },
   "v1.event-type.upsert": { description: "c" },
+  "v1.event-type.import-openapi": { specRaw: '{"openapi":"3.1.0","webhooks":{"a.b":{"post":{}}}}' },
+  "v1.message.precheck": { eventType: "order.completed" },
   "v1.authentication.create-message-token": { name: "Shop" },
   "v1.management.authentication.create-api-token": { name: "Shop" },
   "v1.management.authentication.update-api-token": { name: "Shop" },
   "v1.management.authentication.patch-api-token": { name: "Shop" },
   "v1.message.create": { eventType: "order.completed", payload: {} },
+  "v1.message.test-attempt": { eventType: "order.completed", payload: {} },
   "v1.message.create-batch": { messages: [{ eventType: "order.completed", payload: {} }] },
   "v1.destination.create": { type: "pollingEndpoint" },
   "v1.message.poller.consumer-seek": { after: "2026-01-01T00:00:00Z" },
@@ -85,6 +107,11 @@ test.each(asking.map((route) => [route.operationId, route]))(
         accept: () => Promise.reject(error),
         resend: () => Promise.reject(error),
         findApplication: () => Promise.reject(error),
+        operational: {
+          find: () => Promise.reject(error),
+          tellingOfTask: () => Promise.reject(error),
+          tellingOfEndpoint: () => Promise.reject(error),
+        },
         applicationChanged: () => Promise.reject(error),
         health: () => engine.health(),
       },
@@ -102,7 +129,8 @@ test.each(asking.map((route) => [route.operationId, route]))(
       .replace(":task_id", `qtask_${"0".repeat(27)}`)
       .replace(":event_type_name", "order.completed");
     const body = BODIES[operationId] ?? (route.body === null ? undefined : {});
-    const answer = await away.call(route.method, path, { body });
+    const options = route.scope.endsWith(":installation") ? { body, key: OPERATOR_KEY } : { body };
+    const answer = await away.call(route.method, path, options);
     expect([operationId, answer.status, answer.json.code]).toEqual([operationId, 503, "unavailable"]);
     expect(answer.headers["retry-after"]).toBe("1");
   },

@@ -68,10 +68,12 @@ test("attempts are counted by outcome and class, never by application or endpoin
   metrics.attemptEnded({ ...attempt, outcome: "fail", statusCode: 503 });
   metrics.attemptEnded({ ...attempt, outcome: "fail", statusCode: 0, errorClass: "dns_failed" });
   metrics.messagesAccepted(5);
+  metrics.requestRefused("token");
   const text = await metrics.registry.metrics();
   expect(text).toContain('posthaste_attempts_total{outcome="success",class="2xx"} 1');
   expect(text).toContain('posthaste_attempts_total{outcome="fail",class="5xx"} 1');
   expect(text).toContain('posthaste_attempts_total{outcome="fail",class="dns_failed"} 1');
   expect(text).toContain("posthaste_messages_accepted_total 5");
+  expect(text).toContain('posthaste_requests_refused_total{quota="token"} 1');
   expect(text).not.toMatch(/\{[^}]*(app|endpoint)_?id/i);
 });

@@ -1,6 +1,7 @@
 import type { Engine, EngineObserver, EngineSnapshot } from "@posthaste/core/engine/engine";
 import type { Store, StoreStats } from "@posthaste/core/storage/port";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Quota } from "./quotas.ts";
 
 /** Seconds; from well below an fsync to a whole attempt deadline. */
 const LATENCY_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -34,6 +35,11 @@ export class Metrics implements EngineObserver {
   readonly #disabled = this.#counter("posthaste_endpoints_disabled_total", "Endpoints disabled by us", [
     "reason",
   ]);
+  readonly #refused = this.#counter(
+    "posthaste_requests_refused_total",
+    "Requests refused with 429 by a quota (key, token, application, broadcast)",
+    ["quota"],
+  );
   readonly #attemptSeconds = this.#histogram("posthaste_attempt_seconds", "Duration of attempts");
   readonly #dispatchSeconds = this.#histogram(
     "posthaste_dispatch_seconds",
@@ -117,6 +123,10 @@ export class Metrics implements EngineObserver {
 
   endpointDisabled(reason: string): void {
     this.#disabled.inc({ reason });
+  }
+
+  requestRefused(quota: Quota): void {
+    this.#refused.inc({ quota });
   }
 
   #counter(name: string, help: string, labelNames: readonly string[] = []): Counter {

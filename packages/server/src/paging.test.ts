@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Page } from "@posthaste/core/storage/port";
 import { LIST_BODY_MAX_CHARS } from "./http-limits.ts";
-import { listAnswer, type PageQuery } from "./paging.ts";
+import { listAnswer, lookAnswer, type PageQuery } from "./paging.ts";
 
 interface ListBody {
   readonly data: readonly string[];
@@ -39,6 +39,8 @@ const setup = fc.record({
   order: fc.constantFrom("ascending" as const, "descending" as const),
 });
 
+const isWanted = (id: string): boolean => id < "h";
+
 describe("a list", () => {
   it("walked to its end shows everything once, in order, and walked back the same pages", async () => {
     await fc.assert(
@@ -58,6 +60,46 @@ describe("a list", () => {
           expect(back.data).toEqual(pages[at - 1]?.data);
           expect(back.done).toBe(at === 1);
         }
+      }),
+    );
+  });
+
+  it("that is looked through in parts shows everything once, both ways, whatever a look finds", async () => {
+    const looked = fc.record({
+      all: fc.uniqueArray(fc.stringMatching(/^[a-z]{3}$/), { maxLength: 40 }),
+      limit: fc.integer({ min: 1, max: 4 }),
+      size: fc.integer({ min: 1, max: 6 }),
+      backwards: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(looked, async ({ all, limit, size, backwards }) => {
+        const seen: string[] = [];
+        // "-" and something behind everything: from the end backwards.
+        let iterator: string | null = backwards ? "-~" : null;
+        for (let done = false; !done;) {
+          const { text } = await lookAnswer({
+            query: { limit, iterator },
+            defaultOrder: "ascending",
+            look: async ({ limit: most, after, order }) => {
+              const sorted = order === "ascending" ? all.toSorted() : all.toSorted().toReversed();
+              const beyond = sorted.filter(
+                (id) => after === null || (order === "ascending" ? id > after : id < after),
+              );
+              const part = beyond.slice(0, size);
+              const items = part.filter(isWanted).slice(0, most);
+              const isFull = items.length === most;
+              return { items, after: isFull || part.length === beyond.length ? null : part.at(-1)! };
+            },
+            idOf: (id) => id,
+            toText: (id) => JSON.stringify(id),
+          });
+          const page = JSON.parse(text) as ListBody;
+          seen.push(...(backwards ? page.data.toReversed() : page.data));
+          ({ done } = page);
+          iterator = backwards ? page.prevIterator : page.iterator;
+        }
+        const expected = all.filter(isWanted).toSorted();
+        expect(seen).toEqual(backwards ? expected.toReversed() : expected);
       }),
     );
   });

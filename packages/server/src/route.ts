@@ -10,6 +10,7 @@ import type { Caller, Need } from "./caller.ts";
 import type { Credentials } from "./auth.ts";
 import { keyedRequest, type AnswerMemory, type KeyedRequest, type Remember } from "./idempotency.ts";
 import { readJsonBody, type JsonBody } from "./json-body.ts";
+import type { Quotas } from "./quotas.ts";
 import { queryReader } from "./query.ts";
 import { compile, type Checker } from "./validation.ts";
 import type { WriteOrder } from "./write-order.ts";
@@ -25,6 +26,12 @@ interface Rules {
   readonly isSensitiveHeader: (name: string) => boolean;
   /** Throws an error whose message says what is wrong when an endpoint cannot sign with this key. */
   readonly checkSecret: (key: string) => void;
+  /** Whether TLS can present this certificate with its key. */
+  readonly checkIdentity: (pem: string) => Verdict;
+  /** Whether these are certificates of authorities. */
+  readonly checkServerCa: (pem: string) => Verdict;
+  /** Throws an error whose message says what is wrong when this key cannot sign an OAuth assertion. */
+  readonly checkAssertionKey: (base64: string) => void;
 }
 
 /** What the routes stand on. The rules are handed in, so that only the composition root knows where they live. */
@@ -40,10 +47,17 @@ export interface Ground {
   readonly publicUrl: () => string;
   /** A worker answers public operations only; default all. */
   readonly role?: NodeRole;
+  /** Default: none. */
+  readonly quotas?: Quotas;
+  /** The text of the operator's key; default: there is none. */
+  readonly operatorKey?: string | null;
+  /** How long an environment that is made keeps messages and attempts, unless its settings say otherwise. */
+  readonly retentionDays?: number;
 }
 
 /** Made once for one application, beside what was handed in. */
-export interface Services extends Ground {
+export interface Services extends Omit<Ground, "quotas" | "operatorKey"> {
+  readonly quotas: Quotas;
   readonly credentials: Credentials;
   readonly answers: AnswerMemory;
   readonly writes: WriteOrder;
@@ -53,7 +67,8 @@ export interface Services extends Ground {
 
 /**
  * Who may call. `public` is anyone. A permission is one word of `permission.ts`: a credential without it gets 403, and
- * one that has it sees its own environment only (and its own application, when it is a portal token). `caller` is any
+ * one that has it sees its own environment only (and its own application, when it is a portal token); the operator's key
+ * has a few, for the environment that the path names. `caller` is any
  * credential, for what concerns that credential alone. There is no default: a route without a scope does not build.
  */
 type Scope = "public" | Need;
@@ -81,6 +96,8 @@ export interface Route extends Described {
   readonly query: TObject | null;
   readonly body: TSchema | null;
   readonly bodyMaxBytes: number;
+  /** Brings messages to the application in its path, and counts them. */
+  readonly bringsMessages: boolean;
   /** Also answers HEAD, without the body. */
   readonly head: boolean;
   readonly run: (incoming: Incoming, services: Services) => Promise<Answer>;
@@ -125,6 +142,8 @@ interface EnvironmentRoute<
   readonly query?: Query;
   readonly body?: Body;
   readonly bodyMaxBytes?: number;
+  /** Brings messages to the application in its path: its handler calls `quotas.takeMessages`. */
+  readonly bringsMessages?: boolean;
   readonly depthMax?: number;
   /** No body means `{}`. */
   readonly bodyOptional?: boolean;
@@ -172,6 +191,7 @@ export function environmentRoute<
     query: definition.query ?? null,
     body: definition.body ?? null,
     bodyMaxBytes: definition.bodyMaxBytes ?? REQUEST_BODY_MAX_BYTES,
+    bringsMessages: definition.bringsMessages ?? false,
     head: false,
     run(incoming, services) {
       const { caller, bytes } = incoming;
@@ -246,6 +266,7 @@ export function publicRoute<Body extends TSchema = typeof NOTHING>(definition: P
     query: null,
     body: definition.body ?? null,
     bodyMaxBytes: PUBLIC_BODY_MAX_BYTES,
+    bringsMessages: false,
     head: definition.head ?? false,
     run({ bytes }, services) {
       const json = body === undefined ? NO_BODY : readJsonBody(bytes ?? NO_BYTES, PUBLIC_READING);

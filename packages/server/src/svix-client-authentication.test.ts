@@ -1,25 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiException, AppPortalCapability, Svix } from "svix";
-import { loadSvixContract } from "./testing/svix-contract.ts";
+import { ContractWatch } from "./testing/contract-watch.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
 /** Svix's own client with our keys and tokens, each answer held against Svix's OpenAPI document where it is at hand. */
-const contract = loadSvixContract();
-const faults: string[] = [];
+const watch = new ContractWatch({ ours: true });
 let server: TestServer;
 let serverUrl: string;
 
-const watchingFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
-  const url = new URL(input instanceof Request ? input.url : input);
-  const text = await response.clone().text();
-  const body: unknown = text === "" ? undefined : JSON.parse(text);
-  const fault = contract?.faults(init?.method ?? "GET", url.pathname, { status: response.status, body });
-  if (typeof fault === "string") faults.push(`${url.pathname} ${response.status}: ${fault}\n${text}`);
-  return response;
-};
 const client = (token: string): Svix =>
-  new Svix(token, { serverUrl, fetch: watchingFetch, retryScheduleInMs: [] });
+  new Svix(token, { serverUrl, fetch: watch.fetch, retryScheduleInMs: [] });
 const statusOf = (call: Promise<unknown>): Promise<number> =>
   call.then(
     () => 200,
@@ -69,7 +59,7 @@ describe("Svix's client", () => {
     const send = async (method: string, path: string, body?: unknown): Promise<unknown> => {
       const headers = { authorization: `Bearer ${server.live.key}`, "content-type": "application/json" };
       const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-      const response = await watchingFetch(serverUrl + path, init);
+      const response = await watch.fetch(serverUrl + path, init);
       const text = await response.text();
       return text === "" ? undefined : JSON.parse(text);
     };
@@ -90,6 +80,6 @@ describe("Svix's client", () => {
   });
 
   it("found no answer that Svix's contract does not have", () => {
-    expect(faults).toEqual([]);
+    expect(watch.faults).toEqual([]);
   });
 });

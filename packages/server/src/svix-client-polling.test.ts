@@ -1,28 +1,17 @@
 import { Svix } from "svix";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadSvixContract } from "./testing/svix-contract.ts";
+import { ContractWatch } from "./testing/contract-watch.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
 /** Polling endpoints through Svix's own client, every answer held against Svix's contract where that is at hand. */
-const contract = loadSvixContract();
+const watch = new ContractWatch();
 let server: TestServer;
 let svix: Svix;
-const faults: string[] = [];
-
-const watchingFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
-  const { pathname } = new URL(input instanceof Request ? input.url : input);
-  const text = await response.clone().text();
-  const answer = { status: response.status, body: text === "" ? undefined : (JSON.parse(text) as unknown) };
-  const fault = contract?.faults(init?.method ?? "GET", pathname, answer);
-  if (contract !== null && fault !== null) faults.push(`${init?.method} ${pathname}: ${fault}\n${text}`);
-  return response;
-};
 
 beforeAll(async () => {
   server = await startTestServer();
   const serverUrl = await server.app.listen({ host: "127.0.0.1", port: 0 });
-  svix = new Svix(server.live.key, { serverUrl, fetch: watchingFetch, retryScheduleInMs: [] });
+  svix = new Svix(server.live.key, { serverUrl, fetch: watch.fetch, retryScheduleInMs: [] });
 });
 afterAll(() => server.close());
 
@@ -33,7 +22,8 @@ async function scene(fields: object = {}): Promise<{ appId: string; sinkId: stri
   });
   expect(created.status).toBe(201);
   expect(
-    contract?.faults("POST", `/api/v1/app/${appId}/destination`, { status: 201, body: created.json }) ?? null,
+    watch.contract?.faults("POST", `/api/v1/app/${appId}/destination`, { status: 201, body: created.json }) ??
+      null,
   ).toBeNull();
   return { appId, sinkId: created.json.id };
 }
@@ -62,7 +52,7 @@ const operationsOn = (app: string, sink: string) =>
 const offsets = async (...args: Parameters<typeof v2>): Promise<number[]> => {
   const reply = await v2(...args);
   const path = `/api/v1/app/x/polling-endpoint/y/consumer/c`;
-  expect(contract?.faults("GET", path, { status: reply.status, body: reply.json }) ?? null).toBeNull();
+  expect(watch.contract?.faults("GET", path, { status: reply.status, body: reply.json }) ?? null).toBeNull();
   return reply.json.data.map((item) => (item as unknown as { offset: number }).offset);
 };
 
@@ -136,7 +126,7 @@ describe("polling endpoints through Svix's client", () => {
   });
 
   it("answers what Svix's contract says", () => {
-    expect(faults).toEqual([]);
+    expect(watch.faults).toEqual([]);
   });
 });
 
@@ -184,7 +174,7 @@ describe("polling endpoints and strangers", () => {
     expect((await server.call("POST", base, { body: { type: "amazonS3" } })).status).toBe(422);
     const list = await server.call("GET", base);
     expect(list.json.data.map(({ id }) => id)).toEqual([sinkId]);
-    expect(contract?.faults("GET", base, { status: 200, body: list.json }) ?? null).toBeNull();
+    expect(watch.contract?.faults("GET", base, { status: 200, body: list.json }) ?? null).toBeNull();
     expect((await server.call("GET", `${base}/u`)).json).toMatchObject({ id: sinkId, metadata: { a: "b" } });
     expect((await server.call("DELETE", `${base}/u`)).status).toBe(204);
     expect((await server.call("GET", `${base}/${sinkId}`)).status).toBe(404);

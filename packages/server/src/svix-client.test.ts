@@ -1,41 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiException, BackgroundTaskStatus, MessageStatus, messageInRaw, Ordering, Svix } from "svix";
 import { clientMethods, testedOperations } from "./compatibility/svix-client.ts";
-import { loadSvixContract } from "./testing/svix-contract.ts";
+import { ContractWatch } from "./testing/contract-watch.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
 /**
  * Svix's own client against a listening server. Every answer it gets is also held against Svix's OpenAPI
  * document, where that is at hand.
  */
-const contract = loadSvixContract();
-if (contract === null)
+const watch = new ContractWatch();
+if (watch.contract === null)
   console.log("Svix's OpenAPI document is not at hand: answers are checked by the client only.");
 
 let server: TestServer;
 let svix: Svix;
-/** Operations that were called, as `METHOD /path`, and faults found in their answers. */
-const called = new Set<string>();
-const faults: string[] = [];
-
-/** Looks at every answer on its way to the client. */
-const watchingFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
-  const url = new URL(input instanceof Request ? input.url : input);
-  const method = init?.method ?? "GET";
-  const text = await response.clone().text();
-  const body: unknown = text === "" ? undefined : JSON.parse(text);
-  called.add(`${method} ${url.pathname}`);
-  const fault = contract?.faults(method, url.pathname, { status: response.status, body });
-  if (fault !== null && contract !== null)
-    faults.push(`${method} ${url.pathname} ${response.status}: ${fault}\n${text}`);
-  return response;
-};
 
 beforeAll(async () => {
   server = await startTestServer();
   const serverUrl = await server.app.listen({ host: "127.0.0.1", port: 0 });
-  svix = new Svix(server.live.key, { serverUrl, fetch: watchingFetch, retryScheduleInMs: [] });
+  svix = new Svix(server.live.key, { serverUrl, fetch: watch.fetch, retryScheduleInMs: [] });
 });
 afterAll(() => server.close());
 
@@ -278,7 +261,7 @@ describe("Svix's client", () => {
     expect((await refusal(svix.endpoint.create(app.id, { url: "http://127.0.0.1/" }))).status).toBe(400);
     const stranger = new Svix("phk_live_aaaaaaaaaaaaaaaaaaaaaaaaa", {
       serverUrl: `http://127.0.0.1:${(server.app.server.address() as { port: number }).port}`,
-      fetch: watchingFetch,
+      fetch: watch.fetch,
     });
     expect((await refusal(stranger.application.list())).status).toBe(401);
   });
@@ -303,7 +286,7 @@ describe("Svix's client", () => {
     const get = async (path: string): Promise<unknown> => {
       const { port } = server.app.server.address() as { port: number };
       const headers = { authorization: `Bearer ${server.live.key}` };
-      return (await watchingFetch(`http://127.0.0.1:${port}${lane}/${path}`, { headers })).json();
+      return (await watch.fetch(`http://127.0.0.1:${port}${lane}/${path}`, { headers })).json();
     };
     expect(await get(`attempt/endpoint/${endpoint.id}/count`)).toEqual({ count: 1, approximated: false });
     expect(await get(`endpoint/${endpoint.id}/rate-limit-status`)).toEqual({ status: "Ok" });
@@ -345,10 +328,18 @@ describe("Svix's client", () => {
     const url = `http://127.0.0.1:${port}/api/v1`;
     const ids = [message.id];
     const bulk = { method: "POST", headers, body: JSON.stringify({ ids }) };
-    const expunged = await watchingFetch(`${url}/app/${app.id}/msg/bulk-expunge`, bulk);
+    const expunged = await watch.fetch(`${url}/app/${app.id}/msg/bulk-expunge`, bulk);
     expect(await expunged.json()).toEqual({ results: { [message.id]: "expunged" } });
-    expect((await watchingFetch(`${url}/stats/endpoint/count`, { headers })).status).toBe(200);
-    expect((await watchingFetch(`${url}/stats/app/${app.id}/attempt`, { headers })).status).toBe(200);
+    expect((await watch.fetch(`${url}/stats/endpoint/count`, { headers })).status).toBe(200);
+    expect((await watch.fetch(`${url}/app/stats/count-active`, { headers })).status).toBe(200);
+    expect((await watch.fetch(`${url}/app/${app.id}/stats/attempts`, { headers })).status).toBe(200);
+    const exported = await watch.fetch(`${url}/event-type/export/openapi`, {
+      method: "POST",
+      headers,
+      body: "{}",
+    });
+    expect(exported.status).toBe(202);
+    expect((await watch.fetch(`${url}/stats/app/${app.id}/attempt`, { headers })).status).toBe(200);
   });
 
   it("asks for health", async () => {
@@ -363,7 +354,7 @@ describe("Svix's client", () => {
     expect(await svix.endpoint.transformation.get(app.id, id)).toMatchObject({ code, enabled: true });
     // The client leaves this one out.
     const place = `${server.app.listeningOrigin}/api/v1/app/${app.id}/endpoint/${id}/transformation/simulate`;
-    const tried = await watchingFetch(place, {
+    const tried = await watch.fetch(place, {
       method: "POST",
       headers: { authorization: `Bearer ${server.live.key}`, "content-type": "application/json" },
       body: JSON.stringify({ code, eventType: "order.completed", payload: {} }),
@@ -372,6 +363,7 @@ describe("Svix's client", () => {
   });
 
   it("has its answers held against a contract that knows a wrong one", () => {
+    const { contract } = watch;
     if (contract === null) return;
     const answer = { status: 200, body: { data: [{ id: "x" }], done: true, iterator: null } };
     expect(contract.faults("GET", "/api/v1/app", answer)).toContain("must have required property 'name'");
@@ -379,10 +371,11 @@ describe("Svix's client", () => {
   });
 
   it("got only answers that fit Svix's contract", () => {
-    expect(faults).toEqual([]);
+    expect(watch.faults).toEqual([]);
   });
 
   it("called every operation that is Svix's too, here or in a test of its own", async () => {
+    const { contract, called } = watch;
     if (contract === null) return;
     const { routes } = await import("./routes/index.ts");
     const methods = clientMethods();

@@ -49,7 +49,9 @@ function greeting({ url, newKeys, newMasterKeys }: RunningServer, config: Config
       `The secrets in the database open only with ${newMasterKeys}: keep a copy of that file elsewhere.`,
     );
   }
-  const live = newKeys.find(({ environment }) => environment === "live")?.key ?? config.apiKey;
+  // A key that was given is known to whoever gave it, and what is printed here ends in logs.
+  const given = config.apiKey === null ? null : "$POSTHASTE_API_KEY";
+  const live = newKeys.find(({ environment }) => environment === "live")?.key ?? given;
   if (newKeys.length > 0) lines.push("", "API keys, shown this once:", ...newKeys.map(keyLine));
   else if (!config.apiKey) {
     lines.push("", "The keys were shown at the first start. For another one: --api-key phk_live_…");
@@ -65,7 +67,7 @@ function keyLine({ environment, key }: NewKey): string {
 function firstCurl(url: string, key: string): string {
   return [
     `curl -X POST '${url}/api/v1/app?get_if_exists=true' \\`,
-    `  -H 'Authorization: Bearer ${key}' \\`,
+    `  -H "Authorization: Bearer ${key}" \\`,
     `  -H 'Content-Type: application/json' \\`,
     `  -d '{"name": "Yoga with Ana", "uid": "ana"}'`,
   ].join("\n");
@@ -84,5 +86,7 @@ async function usage(): Promise<string> {
     ...rows.map(
       ([flag = "", help, variable]) => `${flag.padEnd(width)}${help}\n${" ".repeat(width)}${variable}`,
     ),
+    "\nWithout a flag, as process lists show those: POSTHASTE_OPERATOR_KEY, by which environments are managed, and" +
+      "\nPOSTHASTE_MASTER_KEYS. posthaste keys --help says more.",
   ].join("\n");
 }

@@ -24,6 +24,12 @@ export interface Attempt extends DeliveryKey {
 /** Canceled: the delivery was called off before it was sent, so no POST belongs to it. */
 export type AttemptStatus = "success" | "fail" | "canceled";
 
+/** Their numbers in Svix's contract. */
+export const ATTEMPT_STATUS_NUMBERS = { success: 0, fail: 2, canceled: 4 } as const satisfies Record<
+  AttemptStatus,
+  number
+>;
+
 export interface AttemptDetail {
   /** As sent; the values of headers that the endpoint adds are replaced. */
   readonly requestHeaders: Readonly<Record<string, string>>;
@@ -36,6 +42,18 @@ export interface AttemptDetail {
   readonly firstByteMs: number | null;
   readonly reusedConnection: boolean;
 }
+
+/** Of what was never sent. */
+export const NO_DETAIL: AttemptDetail = {
+  requestHeaders: {},
+  responseHeaders: [],
+  truncated: false,
+  dnsMs: null,
+  connectMs: null,
+  tlsMs: null,
+  firstByteMs: null,
+  reusedConnection: false,
+};
 
 /** What stands in place of a header value that is not recorded. */
 export const REDACTED = "[redacted]";

@@ -53,6 +53,20 @@ export function environmentOfKey(text: string): string | null {
 
 export const API_KEY_FORM = "phk_<environment>_<20 to 128 letters and digits>";
 
+const OPERATOR_PREFIX = "phop_";
+const OPERATOR_TEXT = /^phop_[A-Za-z0-9]{32,128}$/;
+export const OPERATOR_KEY_FORM = "phop_<32 to 128 letters and digits>";
+
+/** Whether a text has the form of the operator's key, which is of no environment and never stored. */
+export function isOperatorText(text: string): boolean {
+  return OPERATOR_TEXT.test(text);
+}
+
+/** The text of a new operator's key. */
+export function operatorText(random: string): string {
+  return OPERATOR_PREFIX + random;
+}
+
 /** The text of a new credential. */
 export function tokenText(kind: CredentialKind, environment: string, random: string): string {
   return `${KIND_PREFIX[kind]}_${environment}_${random}`;

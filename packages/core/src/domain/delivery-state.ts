@@ -55,6 +55,8 @@ export function settle(options: {
   outcome: Outcome;
   scheduleMs: readonly number[];
   failingSince: number | null;
+  /** Whether an endpoint that fails for long enough is disabled; default yes. */
+  disableFailing?: boolean;
   now: number;
   random: number;
 }): Settlement {
@@ -89,7 +91,7 @@ export function settle(options: {
     state: delayMs === null ? "failed" : "pending",
     nextAttemptAt: delayMs === null ? null : now + delayMs,
     attempts,
-    endpoint: verdictOfFailure(options.failingSince, now),
+    endpoint: verdictOfFailure(options, now),
     lane: laneVerdict(statusCode),
   };
 }
@@ -100,8 +102,12 @@ function laneVerdict(statusCode: number): Settlement["lane"] {
   return statusCode === 0 || statusCode >= 500 ? "fail" : "ok";
 }
 
-function verdictOfFailure(failingSince: number | null, now: number): EndpointVerdict {
+function verdictOfFailure(
+  { failingSince, disableFailing = true }: { failingSince: number | null; disableFailing?: boolean },
+  now: number,
+): EndpointVerdict {
   if (failingSince === null) return { kind: "failing_since", at: now };
-  if (now - failingSince >= FAILING_DISABLE_AFTER_MS) return { kind: "disable", reason: "failing" };
+  if (disableFailing && now - failingSince >= FAILING_DISABLE_AFTER_MS)
+    return { kind: "disable", reason: "failing" };
   return { kind: "unchanged" };
 }

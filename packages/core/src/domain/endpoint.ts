@@ -1,4 +1,5 @@
 import type { Metadata } from "./application.ts";
+import type { ReceiverAccess } from "./receiver-access.ts";
 import type { Transformation } from "./transformation.ts";
 
 /** Where an application wants messages. */
@@ -33,6 +34,8 @@ export interface Endpoint {
   readonly retryScheduleMs: readonly number[] | null;
   /** Changes what is sent, attempt by attempt; null = never had one. */
   readonly transformation: Transformation | null;
+  /** What its receiver asks of us beside the signature; null = nothing. */
+  readonly access: ReceiverAccess | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }

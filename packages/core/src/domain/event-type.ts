@@ -9,6 +9,8 @@ export interface EventType {
   readonly schemas: Readonly<Record<string, unknown>> | null;
   readonly groupName: string | null;
   readonly featureFlags: readonly string[] | null;
+  /** Waits between the attempts of its messages, for endpoints without their own; null = the server's. */
+  readonly retryScheduleMs: readonly number[] | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }

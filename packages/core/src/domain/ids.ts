@@ -10,6 +10,7 @@ export const ID_PREFIX = {
   task: "qtask_",
   lease: "node_",
   pollingEndpoint: "sink_",
+  assertion: "jti_",
 } as const;
 
 /** What a person may choose as `uid`, event type name or event id. Same as Svix's contract. */

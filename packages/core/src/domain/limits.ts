@@ -14,15 +14,30 @@ export const IDEMPOTENCY_KEY_MAX_CHARS = 256;
 /** How long a key answers with its first answer. */
 export const IDEMPOTENCY_TTL_MS = 24 * HOUR_MS;
 
+/** Deliveries that one step of a cancellation ends: another one's write waits no longer than for that. */
+export const CANCEL_BATCH = 500;
+
+/** How far ahead a message may be scheduled, as at Svix. */
+export const DELIVER_AT_AHEAD_MAX_MS = 24 * HOUR_MS;
+
 // ---- lists
 export const LIST_DEFAULT = 50;
 export const LIST_MAX = 250;
 /** Rows that one statement of a filtered list looks at; a filter may match next to nothing in a long history. */
-export const LIST_SCAN_ROWS = 2_000;
+export const LIST_SCAN_ROWS = 1_500;
+/** Steps of so many rows that one call of a list takes; it then says where to go on. */
+export const SEARCH_STEPS_MAX = 1;
+/** The rows of a step of full text, and the bytes of payloads after which it ends. */
+export const SEARCH_TEXT_ROWS = 1_500;
+export const SEARCH_TEXT_BYTES_MAX = 4 * 1_048_576;
+export const SEARCH_TEXT_MAX_CHARS = 256;
+export const SEARCH_WORDS_MAX = 10;
+/** Pages of messages that one call looks through for those of one endpoint. */
+export const STANDING_PAGES_MAX = 4;
 
-/** Attempts that one step of counting them looks at; a count of one request ends after so many steps. */
+/** Attempts that one step of counting them looks at, and one request in all, over all the endpoints that it counts. */
 export const COUNT_STEP_ROWS = 10_000;
-export const COUNT_STEPS_MAX = 100;
+export const COUNT_ROWS_MAX = 1_000_000;
 /** Deliveries that are owed to one endpoint are counted up to here. */
 export const OWED_COUNTED_MAX = 1_000_000;
 
@@ -45,6 +60,13 @@ export const ATTEMPT_TIMEOUT_MS = 30 * SECOND_MS;
 export const ATTEMPT_TIMEOUT_MIN_MS = SECOND_MS;
 /** How much of a response is stored with the attempt. */
 export const RESPONSE_BODY_STORED_MAX_BYTES = 16_384;
+
+// ---- test attempts
+/** Test attempts under way in one process, and of one application among them; beyond it they answer 429. */
+export const TEST_ATTEMPTS_MAX = 64;
+export const TEST_ATTEMPTS_PER_APP_MAX = 4;
+/** How long the answer waits until the attempt is recorded. */
+export const TEST_RECORD_WAIT_MS = 10 * SECOND_MS;
 
 // ---- transformations
 /** Characters of the code, as in Svix's contract. */
@@ -74,6 +96,32 @@ export const TRANSFORMATION_PAROLE_RUNS = 20;
 export const TRANSFORMATION_SLOW_MAX = 10_000;
 /** Simulations that wait or run; beyond it they answer 429. */
 export const TRANSFORMATION_SIMULATIONS_MAX = 64;
+
+// ---- access to receivers
+/** Characters of a certificate with its key, or of authorities, in PEM; and the certificates in it. */
+export const TLS_PEM_MAX_CHARS = 32_768;
+export const IDENTITY_CERTIFICATES_MAX = 10;
+/** Certificates and authorities that are kept ready for connections; made again beyond it. */
+export const TLS_CONTEXTS_MAX = 500;
+/** How long a token server may take; the attempt's own time bounds it too. */
+export const OAUTH_TIMEOUT_MS = 10 * SECOND_MS;
+/** Access tokens in memory; the one used longest ago is forgotten beyond it. */
+export const OAUTH_TOKENS_CACHED_MAX = 10_000;
+/** Life of a token whose server does not tell it, and the longest that is believed. */
+export const OAUTH_TOKEN_LIFE_DEFAULT_MS = 5 * MINUTE_MS;
+export const OAUTH_TOKEN_LIFE_MAX_MS = DAY_MS;
+/** A token is not used for this last part of its life, at most so long: the request has to arrive meanwhile. */
+export const OAUTH_TOKEN_MARGIN_PART = 0.1;
+export const OAUTH_TOKEN_MARGIN_MAX_MS = MINUTE_MS;
+/** Seconds that a signed assertion of ours is valid, and the longest. */
+export const OAUTH_ASSERTION_LIFE_S = 300;
+export const OAUTH_ASSERTION_LIFE_MAX_S = 3_600;
+/** Characters of what a token server says was wrong. */
+export const OAUTH_ERROR_MAX_CHARS = 200;
+/** Scopes, and characters of each text of an OAuth configuration. */
+export const OAUTH_SCOPES_MAX = 50;
+export const OAUTH_TEXT_MAX_CHARS = 4_096;
+export const OAUTH_EXTRAS_MAX = 20;
 
 // ---- retries
 /** After the first attempt at once: 27 h 35 min in all, as Svix and Standard Webhooks recommend. */
@@ -154,11 +202,12 @@ export const DELIVERIES_PER_REQUEST_MAX = 100_000;
 export const COMMIT_BATCH_MAX = 512;
 /**
  * Where every commit is a round trip to a database: after one of at least so many requests or attempts the next waits so
- * long for others, unless so many rows are there already. Measured with one node and with two.
+ * long for others, unless so many rows are there already. Nobody waits for what is settled. Measured with one node and
+ * with two.
  */
 export const COMMIT_GATHER_FROM = 4;
-export const COMMIT_GATHER_MS = 2;
-export const COMMIT_GATHER_ROWS = 64;
+export const ACCEPT_GATHER = { ms: 2, rows: 64 };
+export const SETTLE_GATHER = { ms: 8, rows: 256 };
 /** The same, waiting for a commit; beyond it ingest answers 503. */
 export const COMMIT_QUEUE_MAX = 20_000;
 export const CLAIM_BATCH_MAX = 512;
@@ -192,6 +241,14 @@ export const NODE_CLOCKS_APART_MAX_MS = DAY_MS;
 export const LEASE_RELEASE_BATCH = 5_000;
 export const RETENTION_DAYS_DEFAULT = 90;
 export const RETENTION_DAYS_MAX = 3_650;
+/** A deleted environment: rows of each table, and applications, that one step of removing it looks at. */
+export const PURGE_ROWS = 200;
+export const PURGE_APPLICATIONS = 100;
+export const PURGE_INTERVAL_MS = 5 * SECOND_MS;
+/** How long it is watched for what was on its way in, before its applications and its encryption key go as well. */
+export const ENVIRONMENT_WATCH_MS = HOUR_MS;
+/** Environments of one installation: every node keeps the rules of all of them in memory. */
+export const ENVIRONMENTS_MAX = 500;
 export const RETENTION_INTERVAL_MS = MINUTE_MS;
 export const RESUME_INTERVAL_MS = MINUTE_MS;
 export const PRUNE_BATCH = 500;
@@ -211,6 +268,22 @@ export const DROP_TABLE_WAIT_MS = 500;
 export const ROUTING_APPS_MAX = 10_000;
 export const ENDPOINTS_PER_APP_MAX = 1_000;
 
+// ---- operational webhooks
+/** Of an environment; each event is one more delivery to each of them. */
+export const OPERATIONAL_ENDPOINTS_MAX = 50;
+/** Failed attempts of one delivery after which it is told that it is failing (Svix's number). */
+export const OPERATIONAL_FAILING_ATTEMPTS = 4;
+
+// ---- payloads that go once they are delivered (`wipeSuccessfulPayload`)
+/** Messages that one step looks at, and the rest after a step that left others. */
+export const WIPE_BATCH = 100;
+export const WIPE_PAUSE_MS = 10;
+/** How often delivered messages are looked for. */
+export const WIPE_INTERVAL_MS = 2 * SECOND_MS;
+/** One that may not go yet is looked at again once it is twice as old, after this long at least and at most. */
+export const WIPE_LOOK_AGAIN_MIN_MS = MINUTE_MS;
+export const WIPE_LOOK_AGAIN_MAX_MS = DAY_MS;
+
 // ---- polling endpoints
 export const POLLING_ENDPOINTS_PER_APP_MAX = 20;
 /** Consumers of one polling endpoint. */
@@ -229,6 +302,8 @@ export const TASK_BACKLOG_MAX = 128;
 /** Messages, and applications, that a step of other tasks looks at. */
 export const TASK_READ_PAGE = 500;
 export const TASK_APPLICATIONS = 50;
+/** Payload characters that one step of a broadcast stores, over its applications; at least one goes out. */
+export const BROADCAST_STEP_CHARS = 4 * REQUEST_BODY_MAX_BYTES;
 /** Results of one task. */
 export const TASK_RESULTS_MAX = 10_000;
 /** Steps before the next task's turn. */
@@ -259,6 +334,12 @@ export const LANE_OWNERS_CACHED_MAX = 20_000;
 /** How often writes of other nodes are looked for; without an answer for longer than the second, memory is not believed. */
 export const CHANGE_POLL_MS = 250;
 export const CHANGE_STALE_MS = 5 * SECOND_MS;
+/**
+ * How long whoever calls deliveries off waits for the other nodes to hand back what they hold, and how often it looks: one
+ * that hangs is declared dead sooner.
+ */
+export const RECALL_TIMEOUT_MS = 2 * NODE_DEAD_AFTER_MS;
+export const RECALL_POLL_MS = 50;
 /** Looks for due retries are spread by this part, so that nodes do not look in step. */
 export const CLAIM_JITTER = 0.2;
 

@@ -12,4 +12,11 @@ export interface Message {
   /** When the payload is cleared before the message itself; null = it stays as long as the message. */
   readonly payloadExpiresAt: number | null;
   readonly createdAt: number;
+  /** Nothing of it is sent before this time; null = at once. */
+  readonly deliverAt: number | null;
+}
+
+/** The same without its payload, for lists that show none. */
+export function withoutPayload(message: Message): Message {
+  return { ...message, payload: null };
 }

@@ -12,7 +12,13 @@ export interface Task {
 export type TaskStatus = "running" | "finished" | "failed" | "canceled";
 
 /** What is to be done; never changes. `kind` is the contract's word. */
-export type TaskWork = ReplayWork | PurgeWork | AggregateEventTypesWork | ApplicationStatsWork;
+export type TaskWork =
+  | ReplayWork
+  | PurgeWork
+  | BroadcastWork
+  | AggregateEventTypesWork
+  | ExportEventTypesWork
+  | ApplicationStatsWork;
 export type TaskKind = TaskWork["kind"];
 
 /**
@@ -45,9 +51,29 @@ export interface PurgeWork {
   readonly until: number;
 }
 
+/** Sends one message to every application made before `until`. Its payload is kept beside the task. */
+export interface BroadcastWork {
+  readonly kind: "message.broadcast";
+  readonly eventType: string;
+  /** Of the message of each application: what makes it one, however often a step is done again. */
+  readonly eventId: string;
+  readonly channels: readonly string[] | null;
+  readonly payloadExpiresAt: number | null;
+  readonly until: number;
+}
+
 /** Counts messages by event type, over all applications. */
 export interface AggregateEventTypesWork {
   readonly kind: "event-type.aggregate";
+  readonly until: number;
+}
+
+/**
+ * The event types as an OpenAPI document. It is made when somebody looks at the task, so the step only ends it; the word
+ * is the one that the contract has for what is made of event types.
+ */
+export interface ExportEventTypesWork {
+  readonly kind: "sdk.generate";
   readonly until: number;
 }
 

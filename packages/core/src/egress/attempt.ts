@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock, Timers } from "../runtime/runtime.ts";
 import type { AbortFanout } from "./abort-fanout.ts";
-import type { ConnectTimings } from "./connector.ts";
+import type { ConnectTarget, ConnectTimings } from "./connector.ts";
 import {
   RESPONSE_BODY_MAX_BYTES,
   type EgressFailure,
@@ -13,7 +13,6 @@ import { failure, requestFailure, type Failure } from "./failure.ts";
 import { REPLY_WIRE_MAX_BYTES, type Connection, type ConnectionUser } from "./connection.ts";
 import type { ConnectionPool, Waiter } from "./pool.ts";
 import type { Turns } from "./turns.ts";
-import type { CheckedUrl } from "./url-policy.ts";
 
 /** A reply this long is read to its end, so that its connection can be used again; a longer one is cut off. */
 export const RESPONSE_DRAIN_MAX_BYTES = 65_536;
@@ -36,7 +35,7 @@ export interface AttemptContext {
 
 export interface AttemptInput {
   readonly request: EgressRequest;
-  readonly url: CheckedUrl;
+  readonly target: ConnectTarget;
   /** Of the request: all lines, and the empty one. */
   readonly head: string;
   readonly body: Uint8Array;
@@ -77,7 +76,7 @@ export class Attempt implements ConnectionUser, Waiter {
     if (signal?.aborted) return this.interrupt();
     this.#cancelDeadline = timers.after(deadlineMs, () => this.#expire());
     if (signal) aborts.add(signal, this);
-    const connection = pool.acquire(this.#input.url, this);
+    const connection = pool.acquire(this.#input.target, this);
     if (connection) this.ready(connection);
   }
 
@@ -101,7 +100,7 @@ export class Attempt implements ConnectionUser, Waiter {
     pool.discard(connection);
     this.#connection = null;
     this.#redials += 1;
-    if (this.#redials <= REDIALS_MAX) return pool.acquireFresh(this.#input.url, this);
+    if (this.#redials <= REDIALS_MAX) return pool.acquireFresh(this.#input.target, this);
     this.#fail(failure("connection_reset", "closed before the request was written"));
   }
 
@@ -135,7 +134,7 @@ export class Attempt implements ConnectionUser, Waiter {
   /** Gives back the place in the queue, or closes the connection. */
   #letGo(): { why: Failure; timings: ConnectTimings } | null {
     const { pool } = this.#context;
-    if (!this.#connection) return pool.abandon(this.#input.url, this);
+    if (!this.#connection) return pool.abandon(this.#input.target, this);
     pool.discard(this.#connection);
     return null;
   }

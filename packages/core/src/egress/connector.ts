@@ -5,6 +5,8 @@ import { mayConnect } from "./address-policy.ts";
 import { connectFailure, dnsFailure, failure, tlsFailure, type Failure } from "./failure.ts";
 import type { EgressRules } from "./policy.ts";
 import type { Resolver } from "./resolver.ts";
+import { TLS_CONTEXTS_MAX } from "../domain/limits.ts";
+import type { TlsProfile } from "./tls-profile.ts";
 import type { TlsSessions } from "./tls-sessions.ts";
 
 /** TCP and TLS together; the lookup has its own bound. */
@@ -12,8 +14,14 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 /** A name's addresses beyond these are judged but not dialled. */
 const ADDRESSES_DIALLED_MAX = 4;
 
+const BAD_CERTIFICATES =
+  "TLS does not accept the certificates that are set for this endpoint. Set them again.";
+
 export interface ConnectTarget {
+  /** Connections and TLS sessions of one are never used for another: scheme, host, port and certificates. */
   readonly origin: string;
+  /** Certificates of its own. */
+  readonly tls?: TlsProfile;
   readonly secure: boolean;
   readonly host: string;
   readonly literal: boolean;
@@ -52,6 +60,8 @@ export interface ConnectorOptions {
 export class Connector {
   readonly options: ConnectorOptions;
   #secureContext: SecureContext | undefined;
+  /** By profile, the one made longest ago first. */
+  readonly #contexts = new Map<string, SecureContext>();
 
   constructor(options: ConnectorOptions) {
     this.options = options;
@@ -64,11 +74,26 @@ export class Connector {
     return attempt;
   }
 
-  /** Made once: parsing the authorities takes longer than many handshakes. */
-  secureContext(): SecureContext {
-    const { extraCa } = this.options;
-    const ca = extraCa.length > 0 ? { ca: [...getCACertificates("default"), ...extraCa] } : {};
-    return (this.#secureContext ??= createSecureContext({ ...ca, minVersion: "TLSv1.2" }));
+  /** Made once: parsing the authorities takes longer than many handshakes. Throws for certificates that TLS refuses. */
+  secureContext(tls: TlsProfile | undefined): SecureContext {
+    if (tls === undefined) return (this.#secureContext ??= this.#newContext(undefined));
+    let context = this.#contexts.get(tls.id);
+    if (context !== undefined) return context;
+    context = this.#newContext(tls);
+    if (this.#contexts.size >= TLS_CONTEXTS_MAX) {
+      const [oldest] = this.#contexts.keys();
+      if (oldest !== undefined) this.#contexts.delete(oldest);
+    }
+    this.#contexts.set(tls.id, context);
+    return context;
+  }
+
+  #newContext(tls: TlsProfile | undefined): SecureContext {
+    const added = [...this.options.extraCa, ...(tls === undefined || tls.ca === null ? [] : [tls.ca])];
+    const ca = added.length > 0 ? { ca: [...getCACertificates("default"), ...added] } : {};
+    const identity =
+      tls === undefined || tls.identity === null ? {} : { cert: tls.identity, key: tls.identity };
+    return createSecureContext({ ...ca, ...identity, minVersion: "TLSv1.2" });
   }
 }
 
@@ -197,8 +222,17 @@ class ConnectionAttempt implements Connecting {
 
   #handshake(tcp: Socket): void {
     const { tlsSessions } = this.#connector.options;
-    const { origin, host, literal } = this.#target;
+    const { origin, host, literal, tls } = this.#target;
     this.#begin("tls");
+    let secureContext: SecureContext;
+    try {
+      secureContext = this.#connector.secureContext(tls);
+    } catch (error) {
+      this.#fail(
+        failure("tls_failed", error instanceof Error ? error.message : "certificates", BAD_CERTIFICATES),
+      );
+      return;
+    }
     const known = tlsSessions.get(origin);
     const socket = connectTls({
       socket: tcp,
@@ -208,7 +242,7 @@ class ConnectionAttempt implements Connecting {
       ...(known ? { session: known } : {}),
       ALPNProtocols: ["http/1.1"],
       rejectUnauthorized: true,
-      secureContext: this.#connector.secureContext(),
+      secureContext,
     });
     this.#socket = socket;
     socket.on("error", (error) => this.#fail(tlsFailure(error)));

@@ -1,3 +1,5 @@
+import type { TlsProfile } from "./tls-profile.ts";
+
 /** How much of a reply's body is kept with the attempt. */
 export const RESPONSE_BODY_MAX_BYTES = 16_384;
 
@@ -20,6 +22,8 @@ export interface EgressRequest {
   readonly body: Uint8Array | string;
   /** Default POST. */
   readonly method?: "POST" | "PUT" | "PATCH";
+  /** Certificates of the endpoint; connections are shared only among requests with the same. Default: none. */
+  readonly tls?: TlsProfile;
   /** One total bound over DNS, connect, TLS, headers and body, in milliseconds. */
   readonly deadlineMs: number;
   /** Aborts the request early; the outcome is then `interrupted`. */
@@ -66,6 +70,7 @@ export type EgressErrorClass =
   | "invalid_response" // not HTTP, or headers too large
   | "secret_invalid" // nothing was sent: the endpoint's stored secret cannot sign
   | "transformation_failed" // nothing was sent: the endpoint's transformation failed
+  | "oauth_failed" // nothing was sent: no access token for the endpoint's receiver
   | "interrupted"; // aborted by the caller's signal: shutdown
 
 /** Milliseconds, with fractions; a phase that did not happen (reused connection, failure before it) is null. */

@@ -1,4 +1,4 @@
-import type { EgressErrorClass } from "./egress.ts";
+import type { EgressErrorClass, EgressFailure } from "./egress.ts";
 import { InvalidReply, ReplyHeadTooLong } from "./reply-reader.ts";
 import type { Resolution } from "./resolver.ts";
 
@@ -28,11 +28,18 @@ const SENTENCES: Readonly<Record<EgressErrorClass, string>> = {
   invalid_response: "The server's answer is not valid HTTP. Check that the URL leads to a web server.",
   secret_invalid: "Not sent: the endpoint's secret cannot sign. Rotate the secret.",
   transformation_failed: "Not sent: the endpoint's transformation failed. Correct its code.",
+  oauth_failed: "Not sent: no access token could be got. Check the endpoint's OAuth configuration.",
   interrupted: "The request was stopped on our side before the server answered.",
 };
 
 export function failure(errorClass: EgressErrorClass, detail: string, message?: string): Failure {
   return { errorClass, message: message ?? SENTENCES[errorClass], detail };
+}
+
+/** The outcome of a request of which no byte left. */
+export function notSent({ errorClass, message, detail }: Failure): EgressFailure {
+  const none = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null };
+  return { kind: "failure", errorClass, message, detail, timings: { ...none, totalMs: 0, reused: false } };
 }
 
 const DNS_SENTENCES = {

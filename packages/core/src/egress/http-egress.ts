@@ -1,11 +1,13 @@
 import type { Runtime } from "../runtime/runtime.ts";
 import { AbortFanout } from "./abort-fanout.ts";
 import { Attempt, type AttemptContext } from "./attempt.ts";
-import type { Egress, EgressFailure, EgressOutcome, EgressRequest } from "./egress.ts";
-import { failure, type Failure } from "./failure.ts";
+import type { Egress, EgressOutcome, EgressRequest } from "./egress.ts";
+import { failure, notSent } from "./failure.ts";
 import type { EgressRules } from "./policy.ts";
 import type { ConnectionPool } from "./pool.ts";
 import { requestHead } from "./request-head.ts";
+import type { ConnectTarget } from "./connector.ts";
+import type { TlsProfile } from "./tls-profile.ts";
 import { Turns } from "./turns.ts";
 import { checkUrl, type CheckedUrl, type RefusedUrl } from "./url-policy.ts";
 
@@ -49,8 +51,9 @@ export class HttpEgress implements Egress {
     const body = typeof request.body === "string" ? Buffer.from(request.body) : request.body;
     const head = requestHead(url, request, body.length);
     if (!head.ok) return Promise.resolve(notSent(head.failure));
+    const target = request.tls === undefined || !url.secure ? url : withTls(url, request.tls);
     return new Promise((resolve) => {
-      new Attempt(this.#context, { request, url, head: head.text, body, startMs, resolve }).start();
+      new Attempt(this.#context, { request, target, head: head.text, body, startMs, resolve }).start();
     });
   }
 
@@ -77,7 +80,7 @@ export class HttpEgress implements Egress {
   }
 }
 
-function notSent({ errorClass, message, detail }: Failure): EgressFailure {
-  const none = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null };
-  return { kind: "failure", errorClass, message, detail, timings: { ...none, totalMs: 0, reused: false } };
+/** As if it were another server: neither connections nor TLS sessions are shared with any other profile. */
+function withTls(url: CheckedUrl, tls: TlsProfile): ConnectTarget {
+  return { ...url, origin: `${url.origin} ${tls.id}`, tls };
 }

@@ -23,6 +23,8 @@ interface Plan {
   /** Without one: they wait in the store. Lanes of other nodes are not among them. */
   readonly spilled: readonly Lane[];
   readonly bytes: number;
+  /** How many recalls there were before it was made. */
+  readonly recalls: number;
 }
 
 /** Bytes a delivery counts against the memory bound. */
@@ -105,12 +107,18 @@ export class Acceptor {
     const { application, endpoints, pollingEndpoints } = request.application;
     const createdAt = this.#runtime.clock.now();
     const bytes = deliveryBytes(message.payload);
+    const { recalls } = this.#dispatcher.scheduler;
     const reserved: Lane[] = [];
     const spilled: Lane[] = [];
     const deliveries: NewDelivery[] = [];
     for (const endpoint of endpoints) {
       if (!wants(endpoint, message)) continue;
       const { id: endpointId, fifo } = endpoint;
+      // Scheduled: it waits in the store for its time. On a FIFO endpoint it takes its place like any other.
+      if (message.deliverAt !== null && !fifo) {
+        deliveries.push({ endpointId, leased: false, fifo });
+        continue;
+      }
       if (this.#owners !== null && !this.#owners.serves(application, endpoint)) {
         deliveries.push({ endpointId, leased: false, fifo });
         continue;
@@ -118,7 +126,8 @@ export class Acceptor {
       const lane = this.#dispatcher.scheduler.laneOf(application, endpoint);
       // Among many nodes the store alone knows the order in which messages were accepted.
       const ordered = fifo && this.#owners !== null;
-      const leased = !ordered && this.#dispatcher.scheduler.reserve(lane, bytes);
+      const leased =
+        !ordered && message.deliverAt === null && this.#dispatcher.scheduler.reserve(lane, bytes);
       deliveries.push({ endpointId, leased, fifo });
       if (leased) reserved.push(lane);
       else {
@@ -136,6 +145,7 @@ export class Acceptor {
       payload: message.payload,
       payloadExpiresAt: message.payloadExpiresAt,
       createdAt,
+      deliverAt: message.deliverAt,
     };
     const idempotency =
       request.idempotency === null
@@ -150,7 +160,7 @@ export class Acceptor {
     const polled = pollingEndpoints.length > 0;
     const { leaseId } = this.#node;
     const accepted = { message: stored, environmentId, deliveries, leaseId, idempotency, polled };
-    return { accepted, reserved, spilled, bytes };
+    return { accepted, reserved, spilled, bytes, recalls };
   }
 
   #conclude(plan: Plan, result: AcceptResult | undefined, committedAt: number): AcceptOutcome | null {
@@ -166,13 +176,13 @@ export class Acceptor {
   }
 
   /** It is on disk: the leased deliveries go to their lanes. */
-  #release({ accepted, reserved, spilled, bytes }: Plan, committedAt: number): void {
+  #release({ accepted, reserved, spilled, bytes, recalls }: Plan, committedAt: number): void {
     const { appId, id: messageId, eventType, payload } = accepted.message;
     for (const lane of reserved) {
       const key = { appId, endpointId: lane.endpoint.id, messageId };
       const delivery = { ...key, attempts: 0, trigger: "scheduled" as const, once: false, order: 0 };
       const { leaseId } = accepted;
-      this.#enqueue(lane, { delivery, leaseId, eventType, payload, bytes, committedAt });
+      this.#enqueue(lane, { delivery, leaseId, eventType, payload, bytes, committedAt }, recalls);
     }
     this.#stored(spilled);
   }
@@ -196,11 +206,11 @@ export class Acceptor {
     this.#stored(spilled);
   }
 
-  /** Unless its lane closed while the commit was under way: then it waits in the store like the others. */
-  #enqueue(lane: Lane, item: QueuedDelivery): void {
+  /** Unless its lane closed or was recalled while the commit was under way: then it waits in the store, if it is owed. */
+  #enqueue(lane: Lane, item: QueuedDelivery, recalls: number): void {
     const { scheduler } = this.#dispatcher;
     scheduler.unreserve(lane, item.bytes);
-    const behind = lane.endpoint.fifo && lane.spilled;
+    const behind = (lane.endpoint.fifo && lane.spilled) || lane.recalledAt > recalls;
     if (!lane.removed && !behind && !lane.endpoint.disabled) return scheduler.enqueue(lane, item);
     this.#dispatcher.handBack(lane, [item], lane.endpoint.disabled ? "paused" : "due");
   }

@@ -1,4 +1,5 @@
 import type { DisabledReason, Endpoint } from "../domain/endpoint.ts";
+import { ID_PREFIX } from "../domain/ids.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EngineObserver, RoutedApplication } from "./engine.ts";
@@ -48,8 +49,25 @@ export class Applications {
     }
   }
 
-  /** Somebody did, maybe another node. */
-  async changedElsewhere(appId: string): Promise<void> {
+  /** Somebody did, or to the settings or event types of an environment; maybe another node. */
+  async changedElsewhere(id: string): Promise<void> {
+    if (id.startsWith(ID_PREFIX.environment)) {
+      await Promise.all([this.#routing.retries.refresh(id), this.environmentChanged(id)]);
+    } else await this.#applicationChangedElsewhere(id);
+  }
+
+  /** The settings of an environment were written, or it was deleted: then nothing of it is sent any more. */
+  async environmentChanged(environmentId: string): Promise<void> {
+    if (await this.#routing.rules.refresh(environmentId)) return;
+    this.#routing.forgetEnvironment(environmentId);
+    const { scheduler } = this.#dispatcher;
+    for (const lane of scheduler.lanes()) {
+      if (lane.application.environmentId !== environmentId) continue;
+      this.#dispatcher.handBack(null, scheduler.remove(lane), "due");
+    }
+  }
+
+  async #applicationChangedElsewhere(appId: string): Promise<void> {
     const mayBeEnabled = this.#routing.peekById(appId)?.endpoints.some(({ disabled }) => disabled) === true;
     if (mayBeEnabled || this.#dispatcher.scheduler.hasLanes(appId)) await this.changed(appId);
     else this.#routing.forget(appId);
@@ -59,6 +77,7 @@ export class Applications {
   async changedSomewhere(): Promise<void> {
     const appIds = new Set([...this.#dispatcher.scheduler.lanes()].map(({ appId }) => appId));
     this.#routing.clear();
+    await Promise.all([this.#routing.retries.refreshAll(), this.#routing.rules.refreshAll()]);
     for (const appId of appIds) await this.changedElsewhere(appId);
   }
 

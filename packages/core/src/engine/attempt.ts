@@ -1,16 +1,21 @@
 import { type Attempt, type AttemptDetail, REDACTED } from "../domain/attempt.ts";
 import { type Outcome, type ReceiverDirective, settle, type Settlement } from "../domain/delivery-state.ts";
+import type { DueDelivery } from "../domain/delivery.ts";
 import type { Endpoint } from "../domain/endpoint.ts";
+import type { DeliveryRules } from "../domain/environment.ts";
 import { ID_PREFIX } from "../domain/ids.ts";
 import { ATTEMPT_TIMEOUT_MS, RESPONSE_BODY_STORED_MAX_BYTES } from "../domain/limits.ts";
 import { parseRetryAfterMs } from "../domain/retry-schedule.ts";
 import { SECOND_MS } from "../domain/time.ts";
-import type { Egress, EgressOutcome } from "../egress/egress.ts";
-import { type Failure, failure } from "../egress/failure.ts";
+import type { TransformedMethod } from "../domain/transformation.ts";
+import type { EgressOutcome, EgressRequest } from "../egress/egress.ts";
+import { failure, notSent } from "../egress/failure.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { DueClock } from "./due-clock.ts";
-import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
+import type { EngineObserver } from "./engine.ts";
+import type { Lane } from "./lanes/lane.ts";
 import type { Outgoing } from "./outgoing.ts";
+import type { Receivers } from "./receivers.ts";
 
 const USER_AGENT = "Posthaste/1 (+https://www.standardwebhooks.com)";
 
@@ -23,17 +28,22 @@ export interface AttemptResult {
 }
 
 export interface AttemptOptions {
-  readonly egress: Egress;
+  readonly receivers: Receivers;
   readonly runtime: Runtime;
   /** What the time of the next attempt is counted by. */
   readonly due: DueClock;
   /** Waits between attempts for endpoints without their own. */
   readonly scheduleMs: readonly number[];
+  /** Its environment's. */
+  readonly rules: DeliveryRules;
   /** Aborts at the end of a shutdown's drain. */
   readonly signal: AbortSignal;
   /** What the endpoint's transformation made of it; null without one. */
   readonly outgoing: Exclude<Outgoing, { kind: "cancel" }> | null;
 }
+
+/** The lane of the endpoint, as far as an attempt needs it. */
+export type Sender = Pick<Lane, "endpoint" | "signer">;
 
 /**
  * One try of a delivery: sign, POST, and decide what the outcome means. Never rejects. The payload's bytes go
@@ -41,9 +51,9 @@ export interface AttemptOptions {
  * the time of this attempt.
  */
 export async function attemptDelivery(
-  lane: Lane,
-  item: QueuedDelivery & { payload: string },
-  { outgoing, ...options }: AttemptOptions,
+  lane: Sender,
+  item: { readonly delivery: DueDelivery; readonly payload: string },
+  { outgoing, rules, ...options }: AttemptOptions,
 ): Promise<AttemptResult> {
   const { runtime } = options;
   const { endpoint } = lane;
@@ -64,19 +74,19 @@ export async function attemptDelivery(
     "webhook-timestamp": String(timestampS),
     ...(signature === null ? {} : { "webhook-signature": signature }),
   };
+  if (rules.svixHeaders) addSvixNames(headers);
   const outcome =
     outgoing?.kind === "failed"
-      ? unsent(outgoing.failure)
+      ? notSent(outgoing.failure)
       : signature === null
         ? UNSIGNED
-        : await options.egress.post({
-            url,
-            ...(sent === null ? {} : { method: sent.method }),
-            headers,
-            body,
-            deadlineMs: endpoint.timeoutMs ?? ATTEMPT_TIMEOUT_MS,
-            signal: options.signal,
-          });
+        : await options.receivers.post(
+            requestOf({ url, headers, body }, sent, {
+              timeoutMs: endpoint.timeoutMs,
+              signal: options.signal,
+            }),
+            endpoint,
+          );
   const meaning = readOutcome(outcome, runtime.clock.now());
   const settlement = settle({
     delivery: item.delivery,
@@ -84,6 +94,7 @@ export async function attemptDelivery(
     scheduleMs: endpoint.retryScheduleMs ?? options.scheduleMs,
     // As it is now: another attempt may have succeeded meanwhile.
     failingSince: lane.endpoint.failingSince,
+    disableFailing: rules.disableFailing,
     now: options.due.now(),
     random: runtime.random.unit(),
   });
@@ -105,15 +116,49 @@ export async function attemptDelivery(
       outcome.kind === "response"
         ? outcome.body.subarray(0, RESPONSE_BODY_STORED_MAX_BYTES)
         : outcome.message,
-    detail: detailOf(added, { headers, outcome }),
+    detail: detailOf(endpoint.access?.oauth ? { ...added, authorization: "" } : added, { headers, outcome }),
   };
   const retryAfterMs = meaning.kind === "response" ? meaning.retryAfterMs : null;
   return { attempt, settlement, retryAfterMs, outcome };
 }
 
+/** The same id, time and signature once more, under the names that Svix's own library looks for. */
+function addSvixNames(headers: Record<string, string>): void {
+  for (const part of ["id", "timestamp", "signature"]) {
+    const value = headers[`webhook-${part}`];
+    if (value !== undefined) headers[`svix-${part}`] = value;
+  }
+}
+
+function requestOf(
+  request: Pick<EgressRequest, "url" | "headers" | "body">,
+  sent: { readonly method: TransformedMethod } | null,
+  { timeoutMs, signal }: { timeoutMs: number | null; signal: AbortSignal },
+): EgressRequest {
+  const { url, headers, body } = request;
+  const deadlineMs = timeoutMs ?? ATTEMPT_TIMEOUT_MS;
+  if (sent === null) return { url, headers, body, deadlineMs, signal };
+  return { url, method: sent.method, headers, body, deadlineMs, signal };
+}
+
+/** What the observer is told of it. `dispatchLatencyMs`: null when it was not the first attempt. */
+export function endOf(
+  { attempt, settlement, outcome }: AttemptResult,
+  dispatchLatencyMs: number | null,
+): Parameters<EngineObserver["attemptEnded"]>[0] {
+  const interrupted = outcome.kind === "failure" && outcome.errorClass === "interrupted";
+  return {
+    outcome: interrupted ? "interrupted" : settlement.state === "succeeded" ? "success" : "fail",
+    statusCode: attempt.statusCode,
+    errorClass: attempt.errorClass,
+    durationMs: outcome.timings.totalMs,
+    dispatchLatencyMs,
+  };
+}
+
 /** Null when the stored secrets cannot sign: nothing may leave unsigned. */
 function signatureOf(
-  lane: Lane,
+  lane: Sender,
   { messageId, body }: { messageId: string; body: Uint8Array },
   now: number,
 ): string | null {
@@ -125,15 +170,7 @@ function signatureOf(
 }
 
 /** Recorded like any failed attempt, so that people see it and it goes on once the secret has been rotated. */
-const UNSIGNED = unsent(failure("secret_invalid", "the signer refused the stored secrets"));
-
-function unsent(why: Failure): EgressOutcome {
-  return {
-    kind: "failure",
-    ...why,
-    timings: { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null, totalMs: 0, reused: false },
-  };
-}
+const UNSIGNED: EgressOutcome = notSent(failure("secret_invalid", "the signer refused the stored secrets"));
 
 function readOutcome(outcome: EgressOutcome, now: number): Outcome {
   if (outcome.kind === "failure") {

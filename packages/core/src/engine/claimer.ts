@@ -28,6 +28,9 @@ import type { Lane } from "./lanes/lane.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 import type { Routing } from "./routing.ts";
 
+/** Said with it, no error is made for nobody to read. */
+const WOKEN = "woken";
+
 type Wanted = ClaimRequest["lanes"][number];
 
 /**
@@ -177,6 +180,7 @@ export class Claimer {
     const { leaseId, active } = this.#node;
     // Joined again, and not told yet that the lease counts: what is claimed now would be taken for the lost one's.
     if (!active) return 0;
+    const { recalls } = this.#dispatcher.scheduler;
     const pinned = lanes.flatMap(({ endpointId }) => this.#dispatcher.scheduler.find(endpointId) ?? []);
     for (const lane of pinned) lane.claiming += 1;
     try {
@@ -191,7 +195,7 @@ export class Claimer {
       if (!this.#node.active || this.#node.leaseId !== leaseId) return 0;
       const inOrder = new Set(lanes.flatMap(({ endpointId, fifo }) => (fifo ? [endpointId] : [])));
       for (const item of claimed) {
-        this.#queue(item, { leaseId, inOrder: inOrder.has(item.delivery.endpointId) });
+        this.#queue(item, { leaseId, recalls, inOrder: inOrder.has(item.delivery.endpointId) });
       }
       // Cut by its own bound rather than by what is there: go on at once.
       if (claimed.length >= CLAIM_BATCH_MAX) this.#hungry = true;
@@ -211,15 +215,16 @@ export class Claimer {
 
   #queue(
     { delivery, eventType, payload }: ClaimedDelivery,
-    { leaseId, inOrder }: { leaseId: string; inOrder: boolean },
+    { leaseId, recalls, inOrder }: { leaseId: string; recalls: number; inOrder: boolean },
   ): void {
     const lane = this.#dispatcher.scheduler.find(delivery.endpointId);
     const item = { delivery, leaseId, eventType, payload, bytes: deliveryBytes(payload), committedAt: null };
     // Forgotten or disabled while the claim was under way.
     if (!lane) return this.#dispatcher.handBack(null, [item], "due");
     if (lane.endpoint.disabled) return this.#dispatcher.handBack(lane, [item], "paused");
-    // Enabled, or made FIFO, meanwhile: it has to come in its order.
-    if (lane.endpoint.fifo && !inOrder) return this.#dispatcher.handBack(lane, [item], "due");
+    // Enabled, or made FIFO, meanwhile: it has to come in its order. Recalled: it may be owed no more.
+    if ((lane.endpoint.fifo && !inOrder) || lane.recalledAt > recalls)
+      return this.#dispatcher.handBack(lane, [item], "due");
     this.#dispatcher.scheduler.enqueue(lane, item);
   }
 
@@ -247,7 +252,7 @@ export class Claimer {
 
   async #rest(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
-    this.#wake = () => woken.abort();
+    this.#wake = () => woken.abort(WOKEN);
     if (!this.#hungry) {
       await this.#runtime.timers.sleep(this.#intervalMs(), AbortSignal.any([signal, woken.signal]));
     }

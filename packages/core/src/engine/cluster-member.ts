@@ -1,6 +1,7 @@
-import { TAKEOVER_SETTLE_MS } from "../domain/limits.ts";
+import { PosthasteError } from "../domain/errors.ts";
+import { RECALL_POLL_MS, RECALL_TIMEOUT_MS, TAKEOVER_SETTLE_MS } from "../domain/limits.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { NodeRole, Store } from "../storage/port.ts";
+import type { ClusterStore, NodeRole, Store } from "../storage/port.ts";
 import type { Applications } from "./applications.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import type { Committer } from "./committer.ts";
@@ -16,6 +17,7 @@ export class ClusterMember {
   readonly changes: ChangeFeed;
   readonly #takeover: Takeover;
   readonly #runtime: Runtime;
+  readonly #cluster: ClusterStore;
   readonly #left = new AbortController();
   #loops: Promise<unknown>[] = [];
 
@@ -36,13 +38,20 @@ export class ClusterMember {
     const { cluster } = store;
     if (cluster === null) throw new Error("this store has no cluster");
     this.#runtime = runtime;
-    this.changes = new ChangeFeed({ cluster, runtime, applications });
+    this.#cluster = cluster;
+    this.changes = new ChangeFeed({
+      cluster,
+      runtime,
+      applications,
+      recall: (appId) => dispatcher.recall(appId),
+      nodeId: () => this.node.leaseId,
+    });
     this.#takeover = new Takeover({
       cluster,
       deliveries: store.deliveries,
       runtime,
       observer,
-      beforeOwn: () => settlesWritten(committer, runtime),
+      beforeOwn: () => settlesWritten({ committer, dispatcher, runtime }),
       onReleased: options.onReleased,
     });
     this.node = new Membership({
@@ -70,6 +79,24 @@ export class ClusterMember {
     this.#loops = [this.node.run(signal), this.changes.run(signal)];
   }
 
+  /**
+   * Resolves when the other nodes have handed back what they held in memory of an application, or do not live any more.
+   * Rejects with `unavailable` where one of them does not answer.
+   */
+  async recall(appId: string): Promise<void> {
+    const { clock, timers } = this.#runtime;
+    const recall = await this.#cluster.recall({ appId });
+    const until = clock.monotonic() + RECALL_TIMEOUT_MS;
+    while (!(await this.#cluster.isRecalled({ recall, by: this.node.leaseId }))) {
+      if (this.#left.signal.aborted || clock.monotonic() >= until) {
+        throw new PosthasteError("unavailable", "A node has not confirmed it yet. Ask again.", {
+          retryAfterS: 1,
+        });
+      }
+      await timers.sleep(RECALL_POLL_MS, this.#left.signal);
+    }
+  }
+
   /** Gives back what this node still holds and takes it off the list, so that nobody has to wait for it to die. */
   async leave(): Promise<void> {
     this.#left.abort();
@@ -85,8 +112,15 @@ export class ClusterMember {
 }
 
 /** An attempt that was made under a lost lease counts if it is recorded before that lease is released. */
-async function settlesWritten(committer: Committer, runtime: Runtime): Promise<void> {
+async function settlesWritten(parts: {
+  committer: Committer;
+  dispatcher: Dispatcher;
+  runtime: Runtime;
+}): Promise<void> {
+  const { committer, dispatcher, runtime } = parts;
   const done = new AbortController();
-  await Promise.race([committer.settlesWritten(), runtime.timers.sleep(TAKEOVER_SETTLE_MS, done.signal)]);
+  // One that has ended may still be asking the store what there is to tell of it.
+  const written = dispatcher.settled().then(() => committer.settlesWritten());
+  await Promise.race([written, runtime.timers.sleep(TAKEOVER_SETTLE_MS, done.signal)]);
   done.abort();
 }

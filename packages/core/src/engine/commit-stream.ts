@@ -1,11 +1,5 @@
 import { PosthasteError } from "../domain/errors.ts";
-import {
-  COMMIT_BATCH_MAX,
-  COMMIT_GATHER_FROM,
-  COMMIT_GATHER_MS,
-  COMMIT_GATHER_ROWS,
-  COMMIT_QUEUE_MAX,
-} from "../domain/limits.ts";
+import { COMMIT_BATCH_MAX, COMMIT_GATHER_FROM, COMMIT_QUEUE_MAX } from "../domain/limits.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
   type AcceptedMessage,
@@ -13,6 +7,7 @@ import {
   CommitInDoubt,
   type CommitResult,
   type DeliveryStore,
+  NO_LEASE,
   type SettledDelivery,
   StoreUnavailable,
 } from "../storage/port.ts";
@@ -45,6 +40,7 @@ export class CommitStream {
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
   readonly #onDoubt: (leaseId: string) => void;
+  readonly #gathers: { readonly ms: number; readonly rows: number };
   #accepts: WaitingAccept[] = [];
   #acceptedWeight = 0;
   /** Fewer after an error that is not the store's state, to find the operation that causes it. */
@@ -66,8 +62,11 @@ export class CommitStream {
     observer: EngineObserver;
     /** Deliveries may have been stored as leased under this id, and no lane will get them. */
     onDoubt: (leaseId: string) => void;
+    /** How long, and for how many rows, a commit waits for company where commits are side by side. */
+    gathers: { readonly ms: number; readonly rows: number };
   }) {
     this.#store = options.store;
+    this.#gathers = options.gathers;
     this.#runtime = options.runtime;
     this.#observer = options.observer;
     this.#onDoubt = options.onDoubt;
@@ -155,9 +154,9 @@ export class CommitStream {
    * sides much more than a row in it does, and several nodes have the fewer rows in each.
    */
   async #gather(): Promise<void> {
-    const isBusy = this.#lastSize >= COMMIT_GATHER_FROM && this.queued < COMMIT_GATHER_ROWS;
+    const isBusy = this.#lastSize >= COMMIT_GATHER_FROM && this.queued < this.#gathers.rows;
     if (!this.#store.commitsInParallel || !isBusy || this.#closed) return;
-    await this.#runtime.timers.sleep(COMMIT_GATHER_MS, this.#hurry.signal);
+    await this.#runtime.timers.sleep(this.#gathers.ms, this.#hurry.signal);
   }
 
   async #writeOne(): Promise<void> {
@@ -231,9 +230,10 @@ export class CommitStream {
       at += messages.length;
     }
     this.#writing = [];
-    for (const [index, { done }] of settles.entries()) {
+    for (const [index, { settled, done }] of settles.entries()) {
       const kept = result.settled[index] ?? false;
-      if (!kept) this.#observer.leaseLost();
+      const told = settled.attempt !== null && settled.leaseId !== NO_LEASE;
+      if (!kept && told) this.#observer.leaseLost();
       done(kept);
     }
   }

@@ -1,3 +1,4 @@
+import { ACCEPT_GATHER, SETTLE_GATHER } from "../domain/limits.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { AcceptedMessage, AcceptResult, DeliveryStore, SettledDelivery } from "../storage/port.ts";
 import { CommitStream } from "./commit-stream.ts";
@@ -19,8 +20,10 @@ export class Committer {
     /** Deliveries may have been stored as leased under this id, and no lane will get them. */
     onDoubt: (leaseId: string) => void;
   }) {
-    this.#accepts = new CommitStream(options);
-    this.#settles = options.store.commitsInParallel ? new CommitStream(options) : this.#accepts;
+    this.#accepts = new CommitStream({ ...options, gathers: ACCEPT_GATHER });
+    this.#settles = options.store.commitsInParallel
+      ? new CommitStream({ ...options, gathers: SETTLE_GATHER })
+      : this.#accepts;
   }
 
   /** Rows that wait for a commit. */

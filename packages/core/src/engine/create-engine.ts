@@ -9,6 +9,7 @@ import { type LaneKey, type NodeRole, type Store, StoreUnavailable } from "../st
 import type { Transformer } from "../transform/transformer.ts";
 import { Acceptor } from "./accept.ts";
 import { Applications } from "./applications.ts";
+import { Canceler } from "./canceler.ts";
 import { Claimer } from "./claimer.ts";
 import { ClusterMember } from "./cluster-member.ts";
 import { Committer } from "./committer.ts";
@@ -17,19 +18,27 @@ import { Dispatcher } from "./dispatcher.ts";
 import type {
   AcceptOutcome,
   AcceptRequest,
+  CancelRequest,
   Engine,
   EngineObserver,
   EngineSnapshot,
   ResendRequest,
   RoutedApplication,
+  TestAttemptOutcome,
+  TestAttemptRequest,
 } from "./engine.ts";
 import { LaneOwners } from "./lane-owners.ts";
+import { EnvironmentPurge } from "./maintenance/environment-purge.ts";
+import { PayloadWipe } from "./maintenance/payload-wipe.ts";
 import { Resumer } from "./maintenance/resumer.ts";
 import { runRetention } from "./maintenance/retention.ts";
 import { type NodeIdentity, soleNode } from "./node-identity.ts";
 import { TaskRunner } from "./tasks/task-runner.ts";
+import { Receivers } from "./receivers.ts";
 import { ReadableApplications } from "./readable-applications.ts";
+import { Operational } from "./operational.ts";
 import { Routing } from "./routing.ts";
+import { Tester } from "./tester.ts";
 
 export interface EngineOptions {
   readonly store: Store;
@@ -38,6 +47,8 @@ export interface EngineOptions {
   readonly transformer?: Transformer | undefined;
   readonly runtime: Runtime;
   readonly observer: EngineObserver;
+  /** This process stored an application's message of a broadcast, which no request to that application brought. */
+  readonly onBroadcast?: ((appId: string) => void) | undefined;
   /** What this node does; default all. Anything else needs a store with a cluster. */
   readonly role?: NodeRole | undefined;
   /** Waits between attempts, for endpoints without their own; default RETRY_SCHEDULE_MS. */
@@ -55,6 +66,7 @@ export function createEngine(options: EngineOptions): Engine {
 }
 
 class DeliveryEngine implements Engine {
+  readonly operational: Operational;
   readonly #store: Store;
   readonly #runtime: Runtime;
   readonly #role: NodeRole;
@@ -67,20 +79,22 @@ class DeliveryEngine implements Engine {
   readonly #member: ClusterMember | null;
   readonly #node: NodeIdentity;
   readonly #acceptor: Acceptor;
+  readonly #canceler: Canceler;
   readonly #claimer: Claimer;
   readonly #tasks: TaskRunner;
+  readonly #tester: Tester;
   readonly #drainTimeoutMs: number;
   readonly #stopping = new AbortController();
   #loops: Promise<unknown>[] = [];
 
   constructor(options: EngineOptions) {
-    const { store, egress, runtime, observer, retryScheduleMs, role = "all" } = options;
+    const { store, runtime, observer, retryScheduleMs, role = "all" } = options;
     this.#store = store;
     this.#runtime = runtime;
     this.#role = role;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
     const owners = store.cluster === null ? null : new LaneOwners();
-    const routing = new Routing(store);
+    const routing = new Routing(store, retryScheduleMs);
     const committer = new Committer({
       store: store.deliveries,
       runtime,
@@ -88,14 +102,19 @@ class DeliveryEngine implements Engine {
       onDoubt: (leaseId) => this.#node.doubt(leaseId),
     });
     const due = new DueClock(runtime);
+    const receivers = new Receivers(options);
+    this.operational = this.#newOperational(routing);
     const dispatcher = new Dispatcher({
       due,
+      store,
+      operational: this.operational,
       committer,
-      egress,
+      receivers,
       transformer: options.transformer ?? null,
       runtime,
       observer,
-      scheduleMs: retryScheduleMs,
+      retries: routing.retries,
+      rules: routing.rules,
       onEndpointChanged: (endpoint) => routing.patch(endpoint),
       onEndpointDisabled: (endpoint, reason) =>
         this.#inBackground(this.#applications.disabled(endpoint, reason)),
@@ -106,12 +125,8 @@ class DeliveryEngine implements Engine {
     this.#dispatcher = dispatcher;
     const onReleased = (): void => this.#claimer.wakeUp();
     const readable = new ReadableApplications({ routing, runtime });
-    this.#resumer = new Resumer({
-      store: store.deliveries,
-      runtime,
-      routing: readable,
-      onResumed: onReleased,
-    });
+    const reading = { store: store.deliveries, runtime, routing: readable };
+    this.#resumer = new Resumer({ ...reading, onResumed: onReleased });
     const resumer = this.#resumer;
     this.#applications = new Applications({ routing, dispatcher, resumer, owners, observer, runtime });
     this.#member =
@@ -127,26 +142,39 @@ class DeliveryEngine implements Engine {
       });
     this.#node = this.#member?.node ?? soleNode(runtime.ids.next(ID_PREFIX.lease));
     const node = this.#node;
+    this.#canceler = new Canceler({ store, runtime, dispatcher, member: this.#member });
     this.#acceptor = new Acceptor({ runtime, committer, dispatcher, observer, node, owners });
-    this.#claimer = new Claimer({
-      store: store.deliveries,
-      runtime,
-      routing: readable,
-      dispatcher,
-      due,
-      node,
-      owners,
-    });
-    this.#tasks = this.#newTasks(readable);
+    this.#claimer = new Claimer({ ...reading, dispatcher, due, node, owners });
+    this.#tasks = this.#newTasks(readable, options.onBroadcast);
+    const accept = (request: AcceptRequest): Promise<AcceptOutcome[]> => this.accept(request);
+    this.#tester = new Tester({ ...options, receivers, committer, due, rules: routing.rules, accept });
   }
 
-  #newTasks(routing: Pick<ReadableApplications, "findById">): TaskRunner {
+  #newOperational(routing: Routing): Operational {
+    const { history } = this.#store;
+    const isStale = (): boolean => this.#member?.changes.stale === true;
+    return new Operational({
+      routing,
+      history,
+      runtime: this.#runtime,
+      isStale,
+      onTold: () => this.#claimer.wakeUp(),
+    });
+  }
+
+  #newTasks(
+    routing: Pick<ReadableApplications, "findById">,
+    onBroadcast: EngineOptions["onBroadcast"],
+  ): TaskRunner {
     return new TaskRunner({
       store: this.#store,
       runtime: this.#runtime,
       node: this.#node,
+      operational: this.operational,
       findApplication: (appId) => routing.findById(appId),
-      expunge: (request) => this.expungeMessages(request),
+      accept: (request) => this.#acceptor.accept(request),
+      onBroadcast: onBroadcast ?? (() => {}),
+      expunge: (request) => this.#canceler.expungePage(request),
       owing: (owe, write) => this.#owing(owe, write),
     });
   }
@@ -154,6 +182,10 @@ class DeliveryEngine implements Engine {
   accept(request: AcceptRequest): Promise<AcceptOutcome[]> {
     if (this.#role === "worker") return Promise.reject(new PosthasteError("unavailable", ONLY_SENDS));
     return this.#acceptor.accept(request);
+  }
+
+  testAttempt(request: TestAttemptRequest): Promise<TestAttemptOutcome> {
+    return this.#tester.make(request);
   }
 
   async resend({ idempotency, ...key }: ResendRequest): Promise<void> {
@@ -182,10 +214,12 @@ class DeliveryEngine implements Engine {
     }
   }
 
-  async expungeMessages(request: { appId: string; ids: readonly string[] }): Promise<void> {
-    await this.#store.contents.expungeMessages(request);
-    // What is claimed again comes without the payload.
-    this.#dispatcher.handBackOf(request.appId);
+  cancel(request: CancelRequest): Promise<void> {
+    return this.#canceler.cancel(request);
+  }
+
+  expungeMessages(request: { appId: string; ids: readonly string[] }): Promise<void> {
+    return this.#canceler.expunge(request);
   }
 
   isThrottled(endpointId: string): boolean {
@@ -198,14 +232,30 @@ class DeliveryEngine implements Engine {
     return this.#routing.peek(query.environmentId, query.ref) ?? this.#routing.find(query);
   }
 
-  async applicationChanged(appId: string): Promise<void> {
+  peekApplication(query: { environmentId: string; ref: string }): RoutedApplication | undefined {
+    return this.#routing.peek(query.environmentId, query.ref);
+  }
+
+  applicationChanged(appId: string): Promise<void> {
+    return this.#follow(() => this.#applications.changed(appId));
+  }
+
+  environmentChanged(environmentId: string): Promise<void> {
+    return this.#follow(() => this.#applications.environmentChanged(environmentId));
+  }
+
+  async #follow(change: () => Promise<void>): Promise<void> {
     try {
-      await this.#applications.changed(appId);
+      await change();
     } catch (error) {
       // The change is stored, whoever is told what: lanes must not go on as before. Among many nodes the feed names it.
-      if (this.#member === null) this.#inBackground(this.#followLater(appId));
+      if (this.#member === null) this.#inBackground(this.#followLater(change));
       throw error;
     }
+  }
+
+  eventTypesChanged(environmentId: string): Promise<void> {
+    return this.#follow(() => this.#routing.retries.refresh(environmentId));
   }
 
   async health(): Promise<Health> {
@@ -244,6 +294,8 @@ class DeliveryEngine implements Engine {
         this.#supervise("resume", () => this.#resumer.run(signal)),
         this.#supervise("tasks", () => this.#tasks.run(signal)),
         runRetention({ store: this.#store, runtime: this.#runtime }, signal),
+        this.#supervise("wipe", () => new PayloadWipe(this.#store, this.#runtime).run(signal)),
+        this.#supervise("purge", () => new EnvironmentPurge(this.#store, this.#runtime).run(signal)),
       );
     }
     await Promise.resolve();
@@ -258,14 +310,17 @@ class DeliveryEngine implements Engine {
     if (this.#member !== null) this.#dispatcher.handBackAll();
     const drained = new AbortController();
     const cancel = this.#runtime.timers.after(this.#drainTimeoutMs, () => drained.abort());
-    await this.#dispatcher.idle(drained.signal);
+    await Promise.all([this.#dispatcher.idle(drained.signal), this.#tester.idle(drained.signal)]);
     cancel();
     this.#dispatcher.abort();
+    this.#tester.abort();
     await this.#dispatcher.idle(new AbortController().signal);
+    await this.#tester.idle(new AbortController().signal);
     await Promise.all(this.#loops);
     const flushed = new AbortController();
     const cancelFlush = this.#runtime.timers.after(this.#drainTimeoutMs, () => flushed.abort());
-    await this.#committer.idle(flushed.signal);
+    for (const part of [this.#committer, this.#dispatcher.late, this.#committer])
+      await part.idle(flushed.signal);
     cancelFlush();
     this.#committer.close();
     try {
@@ -316,13 +371,13 @@ class DeliveryEngine implements Engine {
   }
 
   /** Until it was read again, or the engine stops. */
-  async #followLater(appId: string): Promise<void> {
+  async #followLater(change: () => Promise<void>): Promise<void> {
     const { signal } = this.#stopping;
     for (;;) {
       await this.#runtime.timers.sleep(LOOP_RESTART_PAUSE_MS, signal);
       if (signal.aborted) return;
       try {
-        return await this.#applications.changed(appId);
+        return await change();
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
       }

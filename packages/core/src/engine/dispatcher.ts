@@ -1,20 +1,27 @@
 import { PosthasteError } from "../domain/errors.ts";
-import { ID_PREFIX } from "../domain/ids.ts";
-import { LANE_BROKEN_QUEUE_MAX, RETRY_SCHEDULE_MS } from "../domain/limits.ts";
+import { LANE_BROKEN_QUEUE_MAX } from "../domain/limits.ts";
 import type { DisabledReason, Endpoint } from "../domain/endpoint.ts";
 import type { Settlement } from "../domain/delivery-state.ts";
-import type { Egress } from "../egress/egress.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { EndpointChange, NextState, SettledDelivery } from "../storage/port.ts";
-import { attemptDelivery, type AttemptResult } from "./attempt.ts";
+import type { EndpointChange, NextState, SettledDelivery, Store } from "../storage/port.ts";
+import { attemptDelivery, type AttemptResult, endOf } from "./attempt.ts";
+import { canceledAttempt, type Canceled, PAYLOAD_EXPIRED, TRANSFORMATION_CANCELED } from "./canceled.ts";
 import type { DueClock } from "./due-clock.ts";
 import type { Committer } from "./committer.ts";
 import type { EngineObserver } from "./engine.ts";
+import type { EnvironmentRules } from "./environment-rules.ts";
 import type { Lane, QueuedDelivery } from "./lanes/lane.ts";
+import { LateAttempts } from "./late-attempts.ts";
+import type { Operational } from "./operational.ts";
 import { type AttemptEnd, Scheduler } from "./lanes/scheduler.ts";
+import type { Receivers } from "./receivers.ts";
+import type { RetrySchedules } from "./retry-schedules.ts";
 import { transformed } from "./outgoing.ts";
 import type { Transformer } from "../transform/transformer.ts";
 import type { SlotKind } from "./lanes/slots.ts";
+
+/** An attempt that is to be recorded. */
+type Ended = AttemptResult & Pick<SettledDelivery, "tells"> & { readonly url: string };
 
 /**
  * From a lane to a recorded outcome: starts what the scheduler picks, settles what came of it into the same
@@ -22,27 +29,35 @@ import type { SlotKind } from "./lanes/slots.ts";
  */
 export class Dispatcher {
   readonly scheduler: Scheduler;
+  readonly late: LateAttempts;
   readonly #committer: Committer;
-  readonly #egress: Egress;
+  readonly #receivers: Receivers;
   readonly #transformer: Transformer | null;
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
+  readonly #operational: Operational;
   readonly #due: DueClock;
-  readonly #scheduleMs: readonly number[];
+  readonly #retries: RetrySchedules;
+  readonly #rules: Pick<EnvironmentRules, "of">;
   readonly #onEndpointChanged: (endpoint: Endpoint) => void;
   readonly #onEndpointDisabled: (endpoint: Endpoint, reason: DisabledReason) => void;
   readonly #abort = new AbortController();
+  /** Attempts that have ended and are asking what there is to tell of them. */
+  readonly #telling = new Set<Promise<void>>();
   #idleWaiters: (() => void)[] = [];
 
   constructor(options: {
     committer: Committer;
-    egress: Egress;
+    store: Pick<Store, "deliveries" | "history">;
+    receivers: Receivers;
     /** Null: attempts of endpoints with a transformation fail. */
     transformer: Transformer | null;
     runtime: Runtime;
     observer: EngineObserver;
+    operational: Operational;
     due: DueClock;
-    scheduleMs: readonly number[] | undefined;
+    retries: RetrySchedules;
+    rules: Pick<EnvironmentRules, "of">;
     /** An attempt began or ended a run of failures, or disabled the endpoint; told ahead of the commit. */
     onEndpointChanged: (endpoint: Endpoint) => void;
     /** An attempt was to disable the endpoint, and what came of that is stored. */
@@ -50,12 +65,15 @@ export class Dispatcher {
     onHungry: () => void;
   }) {
     this.#committer = options.committer;
-    this.#egress = options.egress;
+    this.late = new LateAttempts(options);
+    this.#receivers = options.receivers;
     this.#transformer = options.transformer;
     this.#runtime = options.runtime;
     this.#observer = options.observer;
+    this.#operational = options.operational;
     this.#due = options.due;
-    this.#scheduleMs = options.scheduleMs ?? RETRY_SCHEDULE_MS;
+    this.#retries = options.retries;
+    this.#rules = options.rules;
     this.#onEndpointChanged = options.onEndpointChanged;
     this.#onEndpointDisabled = options.onEndpointDisabled;
     this.scheduler = new Scheduler({
@@ -74,10 +92,16 @@ export class Dispatcher {
     });
   }
 
+  /** Resolves when every attempt that ended before this call waits for its commit. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#telling);
+  }
+
   /** Cuts what is in flight; those attempts end as interrupted and burn no retry. */
   abort(): void {
     this.#abort.abort();
     this.#transformer?.abort();
+    this.#receivers.abort();
   }
 
   /** Gives leased deliveries back to the store, due at once, or paused for a disabled endpoint. */
@@ -97,10 +121,16 @@ export class Dispatcher {
     for (const lane of this.scheduler.lanes()) this.handBack(null, this.scheduler.evict(lane), "due");
   }
 
-  /** What is queued of one application: its contents in memory are no longer true. */
-  handBackOf(appId: string): void {
+  /**
+   * What is in memory of one application, or on its way here, may not be true or owed any more: it goes back to the store,
+   * to come again as it is there. Null: of every application.
+   */
+  recall(appId: string | null): void {
+    this.scheduler.recalls += 1;
     for (const lane of this.scheduler.lanes()) {
-      if (lane.appId === appId) this.handBack(lane, this.scheduler.evict(lane), "due");
+      if (appId !== null && lane.appId !== appId) continue;
+      lane.recalledAt = this.scheduler.recalls;
+      this.handBack(lane, this.scheduler.evict(lane), "due");
     }
   }
 
@@ -112,6 +142,8 @@ export class Dispatcher {
     }
     const startedAt = this.#runtime.clock.monotonic();
     const { url, transformation } = lane.endpoint;
+    const { environmentId } = lane.application;
+    const rules = this.#rules.of(environmentId);
     try {
       const outgoing =
         transformation?.enabled === true
@@ -125,16 +157,21 @@ export class Dispatcher {
         lane,
         { ...item, payload },
         {
-          egress: this.#egress,
+          receivers: this.#receivers,
           runtime: this.#runtime,
           due: this.#due,
-          scheduleMs: this.#scheduleMs,
+          scheduleMs: this.#retries.of(environmentId, item.eventType, rules.retryScheduleMs),
+          rules,
           signal: this.#abort.signal,
           outgoing,
         },
       );
-      this.#record(lane, item, { ...result, url });
-      this.#observe(item, result, startedAt);
+      const ended = { ...result, url };
+      if (this.#operational.concerns(lane, item.delivery, result.settlement)) {
+        await this.#tellAndRecord(lane, item, ended);
+      } else this.#record(lane, item, { ...ended, tells: undefined });
+      const latencyMs = item.committedAt === null ? null : startedAt - item.committedAt;
+      this.#observer.attemptEnded(endOf(result, latencyMs));
       const { retryAfterMs, settlement } = result;
       this.#finish(lane, { slot, bytes: item.bytes, signal: settlement.lane, retryAfterMs });
     } catch (error) {
@@ -155,11 +192,23 @@ export class Dispatcher {
     if (this.scheduler.inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
-  #record(
-    lane: Lane,
-    item: QueuedDelivery,
-    { attempt, settlement, url }: AttemptResult & { url: string },
-  ): void {
+  /** It has ended, and what it tells may have to be read: whoever waits for what has ended waits for that, too. */
+  async #tellAndRecord(lane: Lane, item: QueuedDelivery, ended: Omit<Ended, "tells">): Promise<void> {
+    const record = async (): Promise<void> => {
+      const told = { ...ended, delivery: item.delivery };
+      const tells = await this.#operational.ofAttempt(lane, told, this.#abort.signal);
+      this.#record(lane, item, { ...ended, tells });
+    };
+    const recorded = record();
+    this.#telling.add(recorded);
+    try {
+      await recorded;
+    } finally {
+      this.#telling.delete(recorded);
+    }
+  }
+
+  #record(lane: Lane, item: QueuedDelivery, { attempt, settlement, url, tells }: Ended): void {
     // An answer of an address that was changed meanwhile says nothing about the new one.
     const change = url === lane.endpoint.url ? this.#endpointChange(lane.endpoint, settlement) : null;
     if (change !== null) this.#apply(lane, change);
@@ -171,32 +220,50 @@ export class Dispatcher {
       attempt: paused ? { ...attempt, deliveryState: "paused", nextAttemptAt: null } : attempt,
       next: paused ? { kind: "paused", attempts: settlement.attempts } : nextState(settlement),
       endpoint: change,
+      wipeIn: this.#wipeIn(lane, settlement),
+      tells,
     };
+    const done = pending
+      ? (kept: boolean) => {
+          // It may have been canceled while it was under way.
+          if (!kept) this.late.look(item.delivery, (why) => this.#cancel(lane, item, why));
+        }
+      : NOTHING;
     if (lane.endpoint.fifo && settlement.state !== "succeeded") {
       // It has to wait, or has failed for good, which a crash would undo until it is stored: the ones behind it go
       // back to the store with it, so that none is sent before it.
-      this.#settleSpilled(lane, settled);
+      this.#settleSpilled(lane, settled, done);
       this.handBack(lane, this.scheduler.evict(lane), "due");
-    } else if (change === null) {
-      this.#committer.settle(settled, () => {});
+    } else if (change === null && tells === undefined) {
+      this.#committer.settle(settled, done);
     } else {
-      this.#committer.settle(settled, () => this.#announce(lane, change));
+      this.#committer.settle(settled, (kept) => {
+        this.#announce(lane, settled);
+        done(kept);
+      });
     }
     // Behind the settle that disables it: the store pauses only what is owed to a disabled endpoint.
     if (lane.endpoint.disabled) this.handBack(lane, this.scheduler.evict(lane), "paused");
   }
 
+  #wipeIn({ application: { environmentId } }: Lane, { state }: Settlement): string | undefined {
+    return state === "succeeded" && this.#rules.of(environmentId).wipeDelivered ? environmentId : undefined;
+  }
+
   /** A run of failures that began or ended is known to the lane alone; matching does not look at it. */
-  #announce(lane: Lane, change: EndpointChange): void {
-    if (change.kind === "disable") this.#onEndpointDisabled(lane.endpoint, change.reason);
+  #announce(lane: Lane, { endpoint: change, tells }: SettledDelivery): void {
+    if (change?.kind === "disable") this.#onEndpointDisabled(lane.endpoint, change.reason);
+    // What was told waits in the store.
+    if (tells !== undefined) this.scheduler.hungry();
   }
 
   /** Until it is stored, no scan of the store may conclude that the lane has nothing there. */
-  #settleSpilled(lane: Lane, settled: SettledDelivery): void {
+  #settleSpilled(lane: Lane, settled: SettledDelivery, done: (kept: boolean) => void = NOTHING): void {
     lane.spill();
-    this.#committer.settle(settled, () => {
+    this.#committer.settle(settled, (kept) => {
       lane.spilling -= 1;
-      if (settled.endpoint !== null) this.#announce(lane, settled.endpoint);
+      done(kept);
+      this.#announce(lane, settled);
     });
   }
 
@@ -222,66 +289,17 @@ export class Dispatcher {
 
   /** It ends here: nothing is sent, and people see why. */
   #cancel(lane: Lane, { delivery, leaseId }: QueuedDelivery, why: Canceled): void {
-    const attempt = {
-      ...delivery,
-      id: this.#runtime.ids.next(ID_PREFIX.attempt),
-      url: lane.endpoint.url,
-      timestamp: this.#runtime.clock.now(),
-      status: "canceled" as const,
-      statusCode: 0,
-      errorClass: why.errorClass,
-      durationMs: 0,
-      deliveryState: "canceled" as const,
-      nextAttemptAt: null,
-      responseBody: why.sentence,
-      detail: NO_DETAIL,
-    };
+    const attempt = canceledAttempt(delivery, { url: lane.endpoint.url, why, runtime: this.#runtime });
     const settled = { delivery, leaseId, attempt, next: ENDED, endpoint: null };
     this.#committer.settle(settled, () => {});
   }
-
-  #observe(item: QueuedDelivery, { attempt, settlement, outcome }: AttemptResult, startedAt: number): void {
-    const interrupted = outcome.kind === "failure" && outcome.errorClass === "interrupted";
-    this.#observer.attemptEnded({
-      outcome: interrupted ? "interrupted" : settlement.state === "succeeded" ? "success" : "fail",
-      statusCode: attempt.statusCode,
-      errorClass: attempt.errorClass,
-      durationMs: outcome.timings.totalMs,
-      dispatchLatencyMs: item.committedAt === null ? null : startedAt - item.committedAt,
-    });
-  }
 }
-
-interface Canceled {
-  readonly errorClass: string;
-  readonly sentence: string;
-}
-
-/** The payload was deleted, or its own retention ran out, before the delivery could be made. */
-const PAYLOAD_EXPIRED: Canceled = {
-  errorClass: "payload_expired",
-  sentence: "Not sent: the payload had been deleted, or its retention period had ended.",
-};
-const TRANSFORMATION_CANCELED: Canceled = {
-  errorClass: "transformation_canceled",
-  sentence: "Not sent: the endpoint's transformation canceled it.",
-};
 
 /** Not the time now: a clock that is set back must not put off what is due already. */
 const AT_ONCE = 0;
 
+const NOTHING = (): void => {};
 const ENDED: NextState = { kind: "ended" };
-
-const NO_DETAIL = {
-  requestHeaders: {},
-  responseHeaders: [],
-  truncated: false,
-  dnsMs: null,
-  connectMs: null,
-  tlsMs: null,
-  firstByteMs: null,
-  reusedConnection: false,
-};
 
 function nextState(settlement: Settlement): NextState {
   if (settlement.state !== "pending") return ENDED;

@@ -71,6 +71,90 @@ test("a failing delivery is tried on its schedule with the same id and a new tim
   expect(attempts.map(({ deliveryState }) => deliveryState)).toEqual(["pending", "pending", "failed"]);
 });
 
+test("a scheduled message is sent at its time and not before, also by the process after a crash", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint();
+  const scheduled = await harness.send({ deliverAt: START_MS + 60_000 });
+  const atOnce = await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  expect(harness.posts[0]?.messageId).toBe(atOnce.id);
+  await harness.pass(30_000);
+  const after = await harness.replaceEngine();
+  await after.pass(25_000);
+  expect(after.posts).toEqual([]);
+  await after.pass(8_000);
+  await after.until(async () => (await after.attempts(endpoint)).length === 2);
+  expect(after.posts[0]).toMatchObject({ messageId: scheduled.id });
+  expect(after.posts[0]?.at).toBeGreaterThanOrEqual(START_MS + 60_000);
+});
+
+test("a scheduled message keeps its place on a FIFO endpoint", async () => {
+  const harness = await engineHarness();
+  await harness.addEndpoint({ fifo: true });
+  const first = await harness.send();
+  const scheduled = await harness.send({ deliverAt: START_MS + 20_000 });
+  const last = await harness.send();
+  await harness.pass(10_000);
+  expect(harness.posts.map(({ messageId }) => messageId)).toEqual([first.id]);
+  await harness.pass(15_000);
+  await harness.until(() => harness.posts.length === 3);
+  expect(harness.posts.map(({ messageId }) => messageId)).toEqual([first.id, scheduled.id, last.id]);
+});
+
+const ALL = { from: "", through: "msg_~" };
+
+test("what was canceled is not sent, though it lay in memory, and nothing follows an attempt under way", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000] });
+  const endpoint = await harness.addEndpoint();
+  const answers: PromiseWithResolvers<number>[] = [];
+  harness.answer = () => {
+    const answer = Promise.withResolvers<number>();
+    answers.push(answer);
+    return answer.promise;
+  };
+  const sent = await Promise.all(Array.from({ length: 40 }, () => harness.send()));
+  await harness.until(() => harness.posts.length > 0 && harness.engine.snapshot().queuedDeliveries > 0);
+  await harness.engine.cancel({ appId: endpoint.appId, endpoints: [endpoint], ...ALL });
+  const underWay = harness.posts.map(({ messageId }) => messageId);
+  for (const { resolve } of answers) resolve(500);
+  harness.answer = () => 204;
+  const later = await harness.send();
+  await harness.until(() => harness.posts.some(({ messageId }) => messageId === later.id));
+  await harness.pass(5_000);
+  expect(harness.posts).toHaveLength(underWay.length + 1);
+  // How each stands is what its last record says: nothing that recovers failed ones picks it up.
+  const attempts = await harness.attempts(endpoint);
+  for (const { id } of sent) {
+    const statuses = attempts.filter(({ messageId }) => messageId === id).map(({ status }) => status);
+    expect(statuses).toEqual(underWay.includes(id) ? ["canceled", "fail", "canceled"] : ["canceled"]);
+  }
+});
+
+test("whatever is on its way to or from disk, nothing canceled is sent once that is answered", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint();
+  const fifo = await harness.addEndpoint({ fifo: true });
+  for (let round = 0; round < 10; round++) {
+    const sends = Array.from({ length: 8 }, () => harness.send());
+    if (round % 2 === 0) await sends[round % 8];
+    await harness.engine.cancel({ appId: endpoint.appId, endpoints: [endpoint, fifo], ...ALL });
+    const since = harness.posts.length;
+    await Promise.all(sends);
+    await harness.pass(1_000);
+    const attempts = [...(await harness.attempts(endpoint)), ...(await harness.attempts(fifo))];
+    const canceled = new Set(
+      attempts.flatMap(({ status, messageId, endpointId }) =>
+        status === "canceled" ? [`${messageId} ${endpointId}`] : [],
+      ),
+    );
+    const sent = harness.posts.slice(since).map(({ messageId, url }) => {
+      const to = url === endpoint.url ? endpoint : fifo;
+      return `${messageId} ${to.id}`;
+    });
+    expect(sent.filter((delivery) => canceled.has(delivery))).toEqual([]);
+  }
+});
+
 test("Retry-After puts the next attempt off", async () => {
   const harness = await engineHarness({ retryScheduleMs: [1_000, 1_000] });
   const endpoint = await harness.addEndpoint();
@@ -459,7 +543,11 @@ test("a deleted endpoint gets nothing more and what it was owed ends as canceled
 
 test("a throttled endpoint is not sent more than its rate", async () => {
   const harness = await engineHarness();
-  await harness.addEndpoint({ throttleRate: 5 });
+  const endpoint = await harness.addEndpoint({ throttleRate: 5 });
+  // What a first attempt reads from the store takes real time, in which the clock must not go on.
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  harness.posts.length = 0;
   await harness.accept(Array.from({ length: 40 }, () => ({})));
   await harness.pass(4_000);
   expect(harness.posts.length).toBeGreaterThanOrEqual(15);
@@ -531,6 +619,38 @@ test("a deletion that was stored but could not be read again is followed as soon
   answer?.(500);
   await harness.pass(10_000);
   expect(harness.posts).toHaveLength(1);
+});
+
+test("a schedule that was stored but could not be read again is followed as soon as it can be", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [3_600_000] });
+  const endpoint = await harness.addEndpoint();
+  harness.answer = () => 400;
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
+  const { environmentId } = harness.application;
+  const eventType = {
+    environmentId,
+    name: "order.completed",
+    description: "",
+    archived: false,
+    deprecated: false,
+    schemas: null,
+    groupName: null,
+    featureFlags: null,
+    retryScheduleMs: [],
+    createdAt: START_MS,
+    updatedAt: START_MS,
+  };
+  await harness.store.eventTypes.insert(eventType, {});
+  const read = vi.spyOn(harness.store.eventTypes, "listRetrySchedules");
+  read.mockRejectedValueOnce(new StoreUnavailable("away"));
+  await expect(harness.engine.eventTypesChanged(environmentId)).rejects.toThrow("away");
+  await harness.pass(1_000);
+  await harness.until(() => read.mock.settledResults.some(({ type }) => type === "fulfilled"));
+  await harness.send();
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 2);
+  const states = (await harness.attempts(endpoint)).map(({ deliveryState }) => deliveryState);
+  expect(states).toEqual(["pending", "failed"]);
 });
 
 test("a stored secret that cannot sign is a failed attempt that says so; rotated, the delivery goes on", async () => {

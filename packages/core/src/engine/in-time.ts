@@ -1,6 +1,9 @@
 import type { Runtime } from "../runtime/runtime.ts";
 import { StoreUnavailable } from "../storage/port.ts";
 
+/** Said with it, no error is made for nobody to read. */
+const OVER = "over";
+
 /** The result of `work`, or StoreUnavailable after `limitMs`: a connection that hangs must not hang a loop with it. */
 export async function inTime<Result>(
   work: Promise<Result>,
@@ -14,6 +17,6 @@ export async function inTime<Result>(
   try {
     return await Promise.race([work, late()]);
   } finally {
-    done.abort();
+    done.abort(OVER);
   }
 }

@@ -29,6 +29,9 @@ export interface MembershipEvents {
   }) => void;
 }
 
+/** Said with it, no error is made for nobody to read. */
+const WOKEN = "woken";
+
 /** A gap between two good beats that is longer says nothing about others: they may not have been able to beat either. */
 const GAP_MS = NODE_BEAT_TIMEOUT_MS + NODE_BEAT_MS;
 
@@ -110,7 +113,7 @@ export class Membership implements NodeIdentity {
     let again = false;
     while (!signal.aborted) {
       const woken = new AbortController();
-      this.#wake = () => woken.abort();
+      this.#wake = () => woken.abort(WOKEN);
       const lost = await this.#step();
       again = lost && !again;
       if (again) continue;

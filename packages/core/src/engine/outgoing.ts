@@ -23,8 +23,8 @@ export type Outgoing =
  * attempt of a message that the same code transforms is the same request.
  */
 export async function transformed(
-  { endpoint }: Lane,
-  item: QueuedDelivery & { payload: string },
+  { endpoint }: Pick<Lane, "endpoint">,
+  item: Pick<QueuedDelivery, "delivery" | "eventType"> & { payload: string },
   transformer: Transformer | null,
 ): Promise<Outgoing> {
   const { code, variables } = endpoint.transformation ?? { code: null, variables: null };

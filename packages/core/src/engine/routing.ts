@@ -1,8 +1,11 @@
 import type { Application } from "../domain/application.ts";
 import type { Endpoint } from "../domain/endpoint.ts";
 import { ROUTING_APPS_MAX } from "../domain/limits.ts";
+import { isOperational, operationalAppId } from "../domain/operational.ts";
 import type { Store } from "../storage/port.ts";
 import type { RoutedApplication } from "./engine.ts";
+import { EnvironmentRules } from "./environment-rules.ts";
+import { RetrySchedules } from "./retry-schedules.ts";
 
 /**
  * Applications with their endpoints, in memory: matching an event costs no query. Filled on demand, bounded,
@@ -10,6 +13,9 @@ import type { RoutedApplication } from "./engine.ts";
  * sends an event finds it matched.
  */
 export class Routing {
+  /** Those of every environment that an application here belongs to. */
+  readonly retries: RetrySchedules;
+  readonly rules: EnvironmentRules;
   readonly #store: Pick<Store, "applications" | "endpoints" | "polling">;
   readonly #byId = new Map<string, RoutedApplication>();
   readonly #idByRef = new Map<string, string>();
@@ -17,12 +23,19 @@ export class Routing {
   readonly #loading = new Map<string, Promise<RoutedApplication | null>>();
   /** When each application was refreshed, by a count: a load that began before that may have read the old state. */
   readonly #refreshedAt = new Map<string, number>();
+  /** Applications of operational endpoints that are not there, so that asking again costs no query. */
+  readonly #absent = new Set<string>();
   #refreshes = 0;
-  /** The same, for all at once. */
+  /** The same, for many at once. */
   #clearedAt = 0;
 
-  constructor(store: Pick<Store, "applications" | "endpoints" | "polling">) {
+  constructor(
+    store: Pick<Store, "applications" | "endpoints" | "polling" | "eventTypes" | "environments">,
+    retryScheduleMs?: readonly number[],
+  ) {
     this.#store = store;
+    this.retries = new RetrySchedules(store.eventTypes, retryScheduleMs);
+    this.rules = new EnvironmentRules(store.environments);
   }
 
   /** From memory only, by id or uid: the fast path. */
@@ -49,6 +62,23 @@ export class Routing {
     return this.#byId.get(appId) ?? this.#loadOnce(appId, () => this.#store.applications.findById(appId));
   }
 
+  /** The application of an environment's operational endpoints, from memory only; null: it has none. */
+  peekOperational(environmentId: string): RoutedApplication | null | undefined {
+    const appId = operationalAppId(environmentId);
+    return this.#absent.has(appId) ? null : this.#byId.get(appId);
+  }
+
+  async findOperational(environmentId: string): Promise<RoutedApplication | null> {
+    const known = this.peekOperational(environmentId);
+    if (known !== undefined) return known;
+    const appId = operationalAppId(environmentId);
+    const begun = this.#refreshes;
+    const found = await this.findById(appId);
+    // Otherwise it may have been made meanwhile.
+    if (found === null && begun === this.#refreshes) this.#absent.add(appId);
+    return found;
+  }
+
   /** Forgets what is known and reads it again; null when the application is gone. */
   async refresh(appId: string): Promise<RoutedApplication | null> {
     this.forget(appId);
@@ -58,13 +88,24 @@ export class Routing {
   /** It changed: the next who asks reads it again, and a load under way starts over. */
   forget(appId: string): void {
     this.#refreshes += 1;
+    this.#absent.delete(appId);
     if (this.#loading.size > 0) this.#refreshedAt.set(appId, this.#refreshes);
     this.#forget(appId);
+  }
+
+  /** The same for all of an environment. */
+  forgetEnvironment(environmentId: string): void {
+    for (const { application } of this.#byId.values()) {
+      if (application.environmentId === environmentId) this.forget(application.id);
+    }
+    // What is being loaded may be of it.
+    this.#clearedAt = ++this.#refreshes;
   }
 
   /** The same for every application. */
   clear(): void {
     this.#clearedAt = ++this.#refreshes;
+    this.#absent.clear();
     this.#byId.clear();
     this.#idByRef.clear();
   }
@@ -99,6 +140,8 @@ export class Routing {
       const [endpoints, pollingEndpoints] = await Promise.all([
         this.#store.endpoints.listAll(application.id),
         this.#store.polling.listAll(application.id),
+        this.retries.ready(application.environmentId),
+        this.rules.load(application.environmentId),
       ]);
       const changedAt = Math.max(this.#clearedAt, this.#refreshedAt.get(application.id) ?? 0);
       if (changedAt > begun) continue;
@@ -109,7 +152,8 @@ export class Routing {
   #remember(routed: RoutedApplication): RoutedApplication {
     const { id, environmentId, uid } = routed.application;
     this.#byId.set(id, routed);
-    this.#idByRef.set(refKey(environmentId, id), id);
+    // No request finds the one of operational endpoints by a name.
+    if (!isOperational(routed.application)) this.#idByRef.set(refKey(environmentId, id), id);
     if (uid !== null) this.#idByRef.set(refKey(environmentId, uid), id);
     if (this.#byId.size > ROUTING_APPS_MAX) {
       const [oldest] = this.#byId.keys();

@@ -42,6 +42,8 @@ function withDeliveries(
   };
 }
 
+const NO_CHANGES = { ids: [], recalled: [], gap: false, cursor: "0" };
+
 const acceptBugs = {
   ackBeforeCommit: {
     what: "a message is acknowledged when its commit begins",
@@ -219,7 +221,10 @@ const controlBugs = {
     breaks: ["nothingAfterCancel"],
     store: (store: SyncStore): SyncStore => ({
       ...store,
-      cluster: store.cluster && { ...store.cluster, findChanges: () => ({ appIds: [], cursor: "0" }) },
+      cluster: store.cluster && {
+        ...store.cluster,
+        findChanges: () => NO_CHANGES,
+      },
     }),
   },
   nodesUnseen: {
@@ -290,10 +295,89 @@ const controlBugs = {
   },
 } satisfies Record<string, Bug>;
 
+const tellBugs = {
+  toldBeforehand: {
+    what: "an operational webhook is stored before the attempt it tells of",
+    withinSeeds: 40,
+    breaks: ["operationalIsTold"],
+    link: (store: Store): Store => ({
+      ...store,
+      deliveries: {
+        ...store.deliveries,
+        async commit(batch) {
+          const accepted = batch.settled.flatMap(({ tells }) => tells ?? []).map((told) => told.accepted);
+          if (accepted.length > 0) await store.deliveries.commit({ accepted, settled: [] });
+          return store.deliveries.commit({ ...batch, settled: batch.settled.map(untold) });
+        },
+      },
+    }),
+  },
+  toldOnlyAtFirst: {
+    what: "an attempt that is recorded again after a commit that failed tells nothing",
+    withinSeeds: 200,
+    breaks: ["operationalIsTold"],
+    link: (store: Store): Store => {
+      const failed = new Set<string>();
+      const again = (one: SettledDelivery): boolean => failed.has(one.attempt?.id ?? "");
+      return {
+        ...store,
+        deliveries: {
+          ...store.deliveries,
+          async commit(batch) {
+            const settled = batch.settled.map((one) => (again(one) ? untold(one) : one));
+            try {
+              return await store.deliveries.commit({ ...batch, settled });
+            } catch (error) {
+              for (const { attempt } of settled) if (attempt !== null) failed.add(attempt.id);
+              throw error;
+            }
+          },
+        },
+      };
+    },
+  },
+} satisfies Record<string, Bug>;
+
+function untold({ tells: _tells, ...settled }: SettledDelivery): SettledDelivery {
+  return settled;
+}
+
+const cancelBugs = {
+  recallIgnored: {
+    what: "a node says that it has handed back what another one called off, and keeps it",
+    nodes: 2,
+    withinSeeds: 300,
+    breaks: ["canceledIsNotSent"],
+    store: (store: SyncStore): SyncStore => ({
+      ...store,
+      cluster: store.cluster && {
+        ...store.cluster,
+        findChanges(query) {
+          const changes = store.cluster?.findChanges(query) ?? NO_CHANGES;
+          return { ...changes, recalled: changes.recalled.map(() => "app_nobody") };
+        },
+      },
+    }),
+  },
+  canceledTooMuch: {
+    what: "a cancellation ends everything that its endpoint is owed",
+    withinSeeds: 100,
+    breaks: ["onlyCanceledEnds"],
+    store: (store: SyncStore): SyncStore => ({
+      ...store,
+      cancellations: {
+        cancelOwed: (request) => store.cancellations.cancelOwed({ ...request, from: "", through: "msg_~" }),
+      },
+    }),
+  },
+} satisfies Record<string, Bug>;
+
 /** The negative controls: every one of them turns the simulation red. */
 export const BUGS: Readonly<Record<string, Bug>> = {
   ...acceptBugs,
   ...settleBugs,
   ...claimBugs,
   ...controlBugs,
+  ...tellBugs,
+  ...cancelBugs,
 };

@@ -4,6 +4,7 @@ import type { Egress } from "../egress/egress.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { NodeRole, Store } from "../storage/port.ts";
+import type { CancelOwed } from "../storage/port-cancellation.ts";
 import { Api } from "./driver/api.ts";
 import type { Incident } from "./faults/faults.ts";
 import type { Receivers } from "./faults/receivers.ts";
@@ -187,9 +188,22 @@ export class Fleet {
       const claim = request as ClaimRequestOf;
       this.#leases.set(claim.leaseId, process);
       ledger.add({ kind: "claimed", process, request: claim, claimed: result as ClaimedOf });
+    } else if (name === "cancellations.cancelOwed") {
+      ledger.add({ kind: "called_off", request: request as CancelOwed });
+    } else if (name === "history.cancelOrphans") {
+      ledger.add({ kind: "orphans_ended" });
+    } else if (name.startsWith("endpoints.") && isWritten(result)) {
+      const change = name.slice("endpoints.".length) as "insert" | "update" | "delete";
+      ledger.add({ kind: "written", change, endpointId: (request as { id: string }).id });
     }
     /* oxlint-enable typescript/no-unsafe-type-assertion */
   }
+}
+
+/** What a change of an endpoint answers when it was made; lists answer otherwise. */
+function isWritten(result: unknown): boolean {
+  if (typeof result !== "object" || result === null) return result === true || result === "updated";
+  return "kind" in result && result.kind === "inserted";
 }
 
 type CommitBatchOf = Parameters<Store["deliveries"]["commit"]>[0];

@@ -1,5 +1,6 @@
 import type { EgressOutcome, EgressRequest } from "../egress/egress.ts";
 import type { ClaimRequest, ClaimedDelivery, CommitBatch, CommitResult } from "../storage/port.ts";
+import type { CancelOwed } from "../storage/port-cancellation.ts";
 import type { DueRow } from "./model/state.ts";
 import type { SimProcess } from "./world/process.ts";
 
@@ -39,6 +40,12 @@ export type SimEvent =
       readonly request: ClaimRequest;
       readonly claimed: readonly ClaimedDelivery[];
     }
+  /** A change of an endpoint that went through. */
+  | { readonly kind: "written"; readonly change: "insert" | "update" | "delete"; readonly endpointId: string }
+  /** A call that ends what is owed; the rows that ended were told of just before. */
+  | { readonly kind: "called_off"; readonly request: CancelOwed }
+  /** The same of what deleted endpoints were owed. */
+  | { readonly kind: "orphans_ended" }
   | { readonly kind: "leased"; readonly row: Readonly<DueRow> }
   | { readonly kind: "released"; readonly row: Readonly<DueRow>; readonly held: string }
   | { readonly kind: "hurried" | "ended"; readonly row: Readonly<DueRow> }
@@ -51,7 +58,7 @@ export type SimEvent =
   | { readonly kind: "started" | "exited" | "froze" | "thawed"; readonly process: SimProcess };
 
 /** What a client asked for and what it was told. */
-type ClientRequest = MessageRequest | EndpointRequest;
+type ClientRequest = MessageRequest | EndpointRequest | CancelRequest;
 
 export interface MessageRequest {
   readonly kind: "message";
@@ -93,6 +100,20 @@ export interface EndpointRequest {
   answer: "done" | "gone" | "refused" | "lost" | null;
 }
 
+/** Ends what is owed of messages whose ids lie in a range, both ends included. */
+export interface CancelRequest {
+  readonly kind: "cancel";
+  readonly appId: string;
+  /** Null: at every endpoint of the application. */
+  readonly endpointId: string | null;
+  readonly from: string;
+  readonly through: string;
+  readonly process: SimProcess;
+  readonly askedAt: number;
+  answeredAt: number | null;
+  answer: EndpointRequest["answer"];
+}
+
 /** Hands every event to all who listen. */
 export class Ledger {
   readonly posts: Post[] = [];
@@ -108,7 +129,7 @@ export class Ledger {
     if (event.kind === "posted") this.posts.push(event.post);
     if (event.kind === "asked") {
       if (event.request.kind === "message") this.messages.push(event.request);
-      else this.endpoints.push(event.request);
+      else if (event.request.kind !== "cancel") this.endpoints.push(event.request);
     }
     for (const listener of this.#listeners) listener(event);
   }

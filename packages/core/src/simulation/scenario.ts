@@ -15,6 +15,8 @@ export interface Scenario {
   readonly activeMs: number;
   readonly retryScheduleMs: readonly number[];
   readonly applications: readonly ApplicationPlan[];
+  /** Endpoints of operational webhooks. They never change, so what they ask for is known at any moment. */
+  readonly operational: readonly EndpointPlan[];
   readonly actions: readonly Action[];
   readonly incidents: readonly Incident[];
   readonly storeFaults: CallFaults;
@@ -54,28 +56,60 @@ export type Action =
       readonly application: number;
       readonly endpoint: EndpointPlan;
     }
-  | { readonly kind: "disable" | "enable" | "delete" | "patch" | "resend"; readonly at: number };
+  | { readonly kind: "disable" | "enable" | "delete" | "patch" | "resend"; readonly at: number }
+  /** What an endpoint is owed of messages older than `backMs` (younger ones, too, where that is negative), or one message. */
+  | {
+      readonly kind: "cancel";
+      readonly at: number;
+      readonly of: "endpoint" | "message";
+      /** Which of those that are there; null: any. */
+      readonly endpoint: number | null;
+      readonly backMs: number;
+    };
 
 export type Size = "short" | "long";
 
 const EVENT_TYPES = ["order.completed", "order.refunded"] as const;
+
+/** In what part of the lives there are operational endpoints, and cancellations. */
+const OPERATIONAL = 0.2;
+const CANCELING = 0.3;
+const OPERATIONAL_TYPES: [readonly string[] | null, ...(readonly string[] | null)[]] = [
+  null,
+  null,
+  ["message.attempt.log", "endpoint.disabled"],
+  ["message.attempt.exhausted", "message.attempt.recovered", "endpoint.updated"],
+  ["message.attempt.failing", "endpoint.created", "endpoint.deleted", "endpoint.enabled"],
+];
+const FAILING_SCHEDULE_MS = [150, 200, 250, 300, 400];
+/** Farther than any clock goes. */
+const ALL_MS = 1_000_000;
 
 interface Bounds {
   readonly activeMs: Range;
   readonly bursts: Range;
   readonly burst: Range;
   readonly changes: Range;
+  readonly cancels: Range;
   readonly incidents: Range;
 }
 type Range = readonly [min: number, max: number];
 
 const SIZES: Readonly<Record<Size, Bounds>> = {
-  short: { activeMs: [1_000, 6_000], bursts: [2, 6], burst: [1, 4], changes: [0, 4], incidents: [0, 4] },
+  short: {
+    activeMs: [1_000, 6_000],
+    bursts: [2, 6],
+    burst: [1, 4],
+    changes: [0, 4],
+    cancels: [1, 3],
+    incidents: [0, 4],
+  },
   long: {
     activeMs: [10_000, 60_000],
     bursts: [10, 40],
     burst: [1, 12],
     changes: [2, 16],
+    cancels: [1, 8],
     incidents: [1, 14],
   },
 };
@@ -110,7 +144,7 @@ export function drawScenario(
     ),
   ];
   const faulty = random.chance(0.85);
-  return {
+  const scenario = {
     seed,
     size,
     nodes: count,
@@ -120,13 +154,72 @@ export function drawScenario(
     activeMs,
     retryScheduleMs: random.pick([[300, 1_000], [500, 1_500, 3_000], [2_000]]),
     applications,
-    actions: actions.toSorted((a, b) => a.at - b.at),
+    actions: inOrder(actions),
     incidents: faulty
       ? times(random.int(...bounds.incidents), () => drawIncident(random, { at: at(), nodes: count }))
       : [],
     storeFaults: faulty ? drawCallFaults(random, { doubt: count > 1 }) : NO_CALL_FAULTS,
     egressFaults: faulty ? drawCallFaults(random, { doubt: false }) : NO_CALL_FAULTS,
   };
+  const added = random.fork();
+  return withCancels(added, withOperational(added, { ...scenario, operational: [] }));
+}
+
+/** In a part of the lives somebody asks to be told of what happens to the others' endpoints and deliveries. */
+function withOperational(random: SeededRandom, scenario: Scenario): Scenario {
+  if (!random.chance(OPERATIONAL)) return scenario;
+  const operational = times(random.int(1, 2), () => {
+    const plan = drawEndpoint(random, scenario.activeMs);
+    const phases = plan.phases.map(({ from, behaviour }) => ({ from, behaviour: neverGone(behaviour) }));
+    return { ...plan, phases, eventTypes: random.pick(OPERATIONAL_TYPES) };
+  });
+  // Long enough for a delivery that keeps failing.
+  const retryScheduleMs = random.chance(0.5) ? FAILING_SCHEDULE_MS : scenario.retryScheduleMs;
+  return { ...scenario, operational, retryScheduleMs };
+}
+
+function withCancels(random: SeededRandom, scenario: Scenario): Scenario {
+  if (!random.chance(CANCELING)) return scenario;
+  const cancels = times(random.int(...SIZES[scenario.size].cancels), () => ({
+    kind: "cancel" as const,
+    at: random.between(0, scenario.activeMs),
+    of: random.weighted({ endpoint: 3, message: 1 }),
+    endpoint: random.chance(0.5) ? 0 : null,
+    backMs: random.pick([0, random.between(0, scenario.activeMs), -ALL_MS]),
+  }));
+  if (random.chance(0.5)) return { ...scenario, actions: inOrder([...scenario.actions, ...cancels]) };
+  const floods = cancels.map(({ at }) => drawFlood(random, at));
+  const applications = slowedDown(scenario.applications, random.int(2, 8));
+  return { ...scenario, applications, actions: inOrder([...scenario.actions, ...floods, ...cancels]) };
+}
+
+function inOrder(actions: readonly Action[]): Action[] {
+  return actions.toSorted((a, b) => a.at - b.at);
+}
+
+/** More than the first endpoint gets at once, so that a part waits in memory when it is called off. */
+function drawFlood(random: SeededRandom, before: number): Action {
+  return {
+    kind: "send",
+    at: Math.max(0, before - random.between(50, 400)),
+    application: 0,
+    count: random.int(4, 10),
+    eventType: EVENT_TYPES[0],
+    key: "none",
+    eventId: "none",
+    twice: false,
+  };
+}
+
+function slowedDown([first, ...rest]: readonly ApplicationPlan[], throttleRate: number): ApplicationPlan[] {
+  if (first === undefined) return rest;
+  const endpoints = first.endpoints.map((plan, index) => (index === 0 ? { ...plan, throttleRate } : plan));
+  return [{ ...first, endpoints }, ...rest];
+}
+
+/** One that is disabled would be asked for nothing by nodes that know of it, and by others still. */
+function neverGone(behaviour: Behaviour): Behaviour {
+  return behaviour.kind === "status" && behaviour.statusCode === 410 ? FAILING : behaviour;
 }
 
 const OK: Behaviour = { kind: "ok" };

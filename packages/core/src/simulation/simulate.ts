@@ -7,6 +7,8 @@ import { Fleet } from "./fleet.ts";
 import { Ledger } from "./ledger.ts";
 import { modelStore } from "./model/model-store.ts";
 import { ModelState } from "./model/state.ts";
+import { newEnvironment } from "../domain/environment.ts";
+import { operationalApplication } from "../domain/operational.ts";
 import { HOUR_MS, MINUTE_MS } from "../domain/time.ts";
 import { systemRuntime } from "../runtime/system-runtime.ts";
 import { NO_SABOTAGE, type Sabotage } from "./sabotage.ts";
@@ -146,7 +148,12 @@ class Simulation {
 
   /** The applications and endpoints that are there from the beginning, and the clients that know them. */
   #furnish(): Clients {
-    const environment = { id: ENVIRONMENT_ID, name: "live", retentionDays: 90, createdAt: WORLD_EPOCH_MS };
+    const environment = newEnvironment({
+      id: ENVIRONMENT_ID,
+      name: "live",
+      retentionDays: 90,
+      createdAt: WORLD_EPOCH_MS,
+    });
     this.#state.environments.set(ENVIRONMENT_ID, environment);
     const kept = { deleted: false, deletedAt: null, drained: false };
     const endpoints = this.#scenario.applications.flatMap(({ throttleRate, endpoints: plans }, number) => {
@@ -159,15 +166,30 @@ class Simulation {
         return endpoint;
       });
     });
+    const owners = this.#scenario.applications.map((_plan, number) => `app_${number}`);
+    this.#furnishOperational();
     return new Clients({
       world: this.#world,
       fleet: this.#fleet,
       ledger: this.#ledger,
       receivers: this.#receivers,
-      appIds: [...this.#state.applications.keys()],
+      appIds: owners,
       endpoints,
       quietAt: this.#scenario.activeMs,
     });
+  }
+
+  /** Those who are told of the others; no client knows them. */
+  #furnishOperational(): void {
+    if (this.#scenario.operational.length === 0) return;
+    const application = operationalApplication(ENVIRONMENT_ID, WORLD_EPOCH_MS);
+    const kept = { deleted: false, deletedAt: null, drained: false };
+    this.#state.applications.set(application.id, { ...kept, entity: application });
+    for (const [index, plan] of this.#scenario.operational.entries()) {
+      const endpoint = newEndpoint({ appId: application.id, id: `ep_op${index}`, plan });
+      this.#state.endpoints.set(endpoint.id, { ...kept, entity: endpoint });
+      this.#receivers.add({ url: endpoint.url, phases: plan.phases });
+    }
   }
 
   #watch(): void {

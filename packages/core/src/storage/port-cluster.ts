@@ -14,10 +14,20 @@ export interface ClusterStore {
   /** Removes a node whose leases are all released: after a graceful stop or a takeover. */
   remove(id: string): Promise<void>;
   /**
-   * Applications that were written to (they or their endpoints, by anyone), since `after`; null = from now on. One
-   * may be named again; none is left out. `cursor` is for the next call.
+   * Applications that were written to (they or their endpoints), and environments whose event types were, by anyone,
+   * since `after`; null = from now on. One may be named again; none is left out. Of the applications that are `recalled`
+   * as well, deliveries in memory may be owed no more. `gap`: what was written since cannot be told; anything may have
+   * been. `cursor` is for the next call.
    */
-  findChanges(query: { after: string | null }): Promise<{ appIds: string[]; cursor: string }>;
+  findChanges(query: {
+    after: string | null;
+  }): Promise<{ ids: string[]; recalled: string[]; gap: boolean; cursor: string }>;
+  /** Asks every node to give back what it holds of an application; the answer is for `isRecalled`. */
+  recall(request: { appId: string }): Promise<string>;
+  /** The node has done what it was asked for up to that cursor. */
+  acknowledge(request: { id: string; cursor: string }): Promise<void>;
+  /** Whether every node that lives and sends, but for `by`, has. */
+  isRecalled(query: { recall: string; by: string }): Promise<boolean>;
 }
 
 /** `worker`: claims and sends. `api`: accepts only. `all`: both. */

@@ -5,6 +5,19 @@ export interface ContentStore {
    * one again changes nothing.
    */
   expungeMessages(request: { appId: string; ids: readonly string[] }): Promise<void>;
+  /**
+   * Looks at messages of an environment of which a delivery succeeded (`SettledDelivery.wipeIn`), at most `limit`, and
+   * clears the payloads of those that `domain/payload-wipe.ts` lets go; one that has to wait is looked at again later.
+   * Checked and cleared as one: what becomes owed again meanwhile keeps its payload. Several nodes may be at it.
+   * `looked` less than `limit`: no more is to be looked at now.
+   */
+  wipe(request: {
+    environmentId: string;
+    now: number;
+    limit: number;
+  }): Promise<{ readonly looked: number; readonly wiped: number }>;
+  /** Forgets what was noted for `wipe` in an environment, at most `limit`; how many went. */
+  forgetWipes(request: { environmentId: string; limit: number }): Promise<number>;
   /** Replaces the stored response of an attempt; false when there is no such attempt. */
   expungeAttempt(request: { appId: string; messageId: string; attemptId: string }): Promise<boolean>;
 }

@@ -14,8 +14,14 @@ export interface OverviewStore {
   countOwed(query: LaneOfDelivery & { now: number; limit: number }): Promise<OwedCounts>;
   /** Counts one step of an endpoint's attempts, the oldest first, by how they ended. */
   countAttempts(query: AttemptCountQuery): Promise<AttemptCountStep>;
+  /** The same by the event types of their messages; those of messages that are gone are looked at and not counted. */
+  countAttemptsByType(query: TypeCountQuery): Promise<TypeCountStep>;
   /** Endpoints of all applications of an environment. */
   countEndpoints(query: { environmentId: string }): Promise<{ active: number; disabled: number }>;
+  /** Applications of an environment that have an endpoint, and of them those that have an enabled one. */
+  countApplications(query: {
+    environmentId: string;
+  }): Promise<{ withEndpoint: number; withEnabledEndpoint: number }>;
 }
 
 export interface Standing {
@@ -57,6 +63,8 @@ export interface AttemptCountQuery extends LaneOfDelivery {
 
 export interface AttemptCountStep {
   readonly counts: readonly AttemptCount[];
+  /** How many attempts this step looked at. */
+  readonly looked: number;
   /** Null when there are no more. */
   readonly cursor: string | null;
 }
@@ -68,4 +76,22 @@ export interface AttemptCount {
   /** The state of the delivery after the attempt. */
   readonly deliveryState: DeliveryState;
   readonly count: number;
+}
+
+export interface TypeCountQuery extends LaneOfDelivery {
+  /** Attempts made at or after, and before. */
+  readonly after: number;
+  readonly before: number;
+  readonly cursor: string | null;
+  readonly limit: number;
+}
+
+export interface TypeCountStep {
+  readonly counts: readonly {
+    readonly eventType: string;
+    readonly status: AttemptStatus;
+    readonly count: number;
+  }[];
+  readonly looked: number;
+  readonly cursor: string | null;
 }

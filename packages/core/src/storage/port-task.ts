@@ -4,11 +4,13 @@
  * at any instant leaves a task that goes on where it was, with nothing owed twice.
  */
 import type { Task, TaskKind, TaskProgress, TaskStatus } from "../domain/task.ts";
+import type { Telling } from "./port-accept.ts";
 import type { Idempotent } from "./port-writes.ts";
 import type { Page } from "./port-page.ts";
 
 export interface TaskStore {
-  insert(task: Task, options: Idempotent): Promise<void>;
+  /** `payload`: what it sends, JSON text as it was given. It is cleared when the task ends. */
+  insert(task: Task, options: Idempotent & { readonly payload?: string | undefined }): Promise<void>;
   find(query: { environmentId: string; id: string }): Promise<Task | null>;
   list(query: {
     environmentId: string;
@@ -25,7 +27,7 @@ export interface TaskStore {
   /** Stores a step and owes messages; false: the task is somebody else's by now, or over: nothing was written. */
   step(step: TaskStep): Promise<boolean>;
   /** Ends a running task; false when there is none that runs. */
-  cancel(request: { environmentId: string; id: string; now: number }): Promise<boolean>;
+  cancel(request: { environmentId: string; id: string; now: number } & Telling): Promise<boolean>;
 }
 
 export interface TaskKey {
@@ -36,9 +38,11 @@ export interface TaskKey {
 export interface ClaimedTask {
   readonly task: Task;
   readonly version: number;
+  /** What it sends; null for most. */
+  readonly payload: string | null;
 }
 
-export interface TaskStep extends TaskKey {
+export interface TaskStep extends TaskKey, Telling {
   readonly version: number;
   readonly status: Exclude<TaskStatus, "canceled">;
   readonly progress: TaskProgress;

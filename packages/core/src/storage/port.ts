@@ -12,25 +12,31 @@ import type { Application } from "../domain/application.ts";
 import type { Attempt } from "../domain/attempt.ts";
 import type { DeliveryKey, DueDelivery } from "../domain/delivery.ts";
 import type { DisabledReason, Endpoint } from "../domain/endpoint.ts";
-import type { Environment } from "../domain/environment.ts";
 import type { EventType } from "../domain/event-type.ts";
 import type { Health } from "../domain/health.ts";
 import type { Message } from "../domain/message.ts";
+import type { AcceptedMessage, Telling } from "./port-accept.ts";
 import type { ClusterStore } from "./port-cluster.ts";
+import type { EnvironmentStore } from "./port-environment.ts";
 import type { PollingStore } from "./port-polling.ts";
-import type { IdempotencyClaim, Idempotent, IdempotentAnswer, InsertResult } from "./port-writes.ts";
+import type { Idempotent, InsertResult } from "./port-writes.ts";
 import type { CredentialStore } from "./port-credentials.ts";
 import type { Page } from "./port-page.ts";
 import type { DataKeyStore } from "./port-keys.ts";
+import type { CancellationStore } from "./port-cancellation.ts";
 import type { ContentStore } from "./port-contents.ts";
 import type { OverviewStore } from "./port-overview.ts";
+import type { AttemptQuery, AttemptWithMessage, MessageQuery, SearchStore } from "./port-search.ts";
 import type { TaskStore } from "./port-task.ts";
 
+export type { AcceptedMessage, NewDelivery, Telling } from "./port-accept.ts";
 export type { ConsumerKey } from "./port-polling.ts";
 export type { ClusterNode, ClusterStore, NodeRole } from "./port-cluster.ts";
 export type { CredentialStore } from "./port-credentials.ts";
+export type { EnvironmentStore } from "./port-environment.ts";
 export type { Page } from "./port-page.ts";
-export type { DataKey, DataKeyStore } from "./port-keys.ts";
+export type { AttemptQuery, AttemptWithMessage, MessageQuery } from "./port-search.ts";
+export type { DataKey, DataKeyStore, Erasure } from "./port-keys.ts";
 
 export interface Store {
   readonly deliveries: DeliveryStore;
@@ -43,7 +49,9 @@ export interface Store {
   readonly polling: PollingStore;
   readonly dataKeys: DataKeyStore;
   readonly overview: OverviewStore;
+  readonly search: SearchStore;
   readonly contents: ContentStore;
+  readonly cancellations: CancellationStore;
   readonly tasks: TaskStore;
   /**
    * What several processes on one store have to know of each other. Null: one process at a time uses the store,
@@ -137,25 +145,6 @@ export interface CommitResult {
   readonly settled: readonly boolean[];
 }
 
-export interface AcceptedMessage {
-  readonly message: Message;
-  readonly environmentId: string;
-  readonly deliveries: readonly NewDelivery[];
-  /** The process that sends the leased ones. */
-  readonly leaseId: string;
-  readonly idempotency: IdempotencyClaim | null;
-  /** Its application has polling endpoints: it is noted for them. */
-  readonly polled?: boolean;
-}
-
-export interface NewDelivery {
-  readonly endpointId: string;
-  /** True: goes straight to the accepting process's lane. False: waits in the store for a claim. */
-  readonly leased: boolean;
-  /** Its endpoint is FIFO. On a store with a cluster such a delivery is never leased here: `order` is given then. */
-  readonly fifo: boolean;
-}
-
 export type AcceptResult =
   /** `unleased`: the accepting node had been taken for dead, so its deliveries wait for a claim instead. */
   | { readonly kind: "accepted"; readonly unleased?: true }
@@ -174,7 +163,24 @@ export interface SettledDelivery {
   readonly next: NextState;
   /** Null: the endpoint stays as it is. */
   readonly endpoint: EndpointChange | null;
+  /**
+   * The environment, where it deletes payloads once they are delivered: the message is noted for `ContentStore.wipe`, in
+   * the same transaction.
+   */
+  readonly wipeIn?: string | undefined;
+  /** Stored in the same transaction, in this order. */
+  readonly tells?: readonly SettleTold[] | undefined;
 }
+
+/** A message about a settled delivery, for the environment's operational endpoints. Unleased and without a key. */
+export interface SettleTold {
+  /** Stored only if the lease held, or only if this settle disabled the endpoint. */
+  readonly when: "held" | "disabled";
+  readonly accepted: AcceptedMessage;
+}
+
+/** The lease of an attempt that nothing is owed behind: it is recorded, and nothing else moves. */
+export const NO_LEASE = "";
 
 export type NextState =
   /** The delivery is over: its due row goes. */
@@ -243,16 +249,13 @@ export interface BasedOn {
   readonly basedOn?: Pick<Endpoint, "updatedAt" | "disabled"> | undefined;
 }
 
-export interface EnvironmentStore {
-  /** Inserts it with its event types unless one of that name exists; returns the stored one. */
-  ensure(environment: Environment, eventTypes: readonly EventType[]): Promise<Environment>;
-  list(): Promise<Environment[]>;
-  /** The remembered answer of a control-plane POST, unless older than the idempotency window. */
-  findAnswer(query: { environmentId: string; scope: string; now: number }): Promise<IdempotentAnswer | null>;
-}
-
 export interface ApplicationStore {
   insert(application: Application, options: Idempotent): Promise<InsertResult<Application>>;
+  /**
+   * Inserts the application of an environment's operational endpoints (`domain/operational.ts`) unless it is there. Only
+   * `findById` finds it: it is in no list and has no name that a request could use.
+   */
+  ensureOperational(application: Application): Promise<void>;
   /** By id or uid. */
   find(query: { environmentId: string; ref: string }): Promise<Application | null>;
   /** By id alone: for the engine, which finds ids in due deliveries. Never reachable from a request. */
@@ -265,7 +268,7 @@ export interface ApplicationStore {
 }
 
 export interface EndpointStore {
-  insert(endpoint: Endpoint, options: Idempotent): Promise<InsertResult<Endpoint>>;
+  insert(endpoint: Endpoint, options: Idempotent & Telling): Promise<InsertResult<Endpoint>>;
   /** All of an application, by id: the routing table. At most ENDPOINTS_PER_APP_MAX. */
   listAll(appId: string): Promise<Endpoint[]>;
   list(query: { appId: string; page: Page }): Promise<Endpoint[]>;
@@ -273,8 +276,8 @@ export interface EndpointStore {
    * Replaces the record. With `basedOn` the run of failures stays as the deliveries left it, or ends when the
    * change enables the endpoint.
    */
-  update(endpoint: Endpoint, options: Idempotent & BasedOn): Promise<UpdateResult | "stale">;
-  delete(query: { appId: string; id: string }): Promise<boolean>;
+  update(endpoint: Endpoint, options: Idempotent & BasedOn & Telling): Promise<UpdateResult | "stale">;
+  delete(query: { appId: string; id: string } & Telling): Promise<boolean>;
 }
 
 export interface EventTypeStore {
@@ -283,6 +286,10 @@ export interface EventTypeStore {
   /** Which of these names do not exist (archived ones do). */
   findMissing(query: { environmentId: string; names: readonly string[] }): Promise<string[]>;
   list(query: { environmentId: string; page: Page; includeArchived: boolean }): Promise<EventType[]>;
+  /** Of the event types that have their own. */
+  listRetrySchedules(query: {
+    environmentId: string;
+  }): Promise<{ readonly name: string; readonly waitsMs: readonly number[] }[]>;
   update(eventType: EventType, options?: BasedOnVersion): Promise<UpdateResult | "stale">;
   delete(query: { environmentId: string; name: string }): Promise<boolean>;
 }
@@ -311,41 +318,4 @@ export interface HistoryStore {
    * as many); returns how many deliveries ended. Leased ones are left to their holder.
    */
   cancelOrphans(request: { now: number; attemptIds: readonly string[] }): Promise<number>;
-}
-
-interface TimeRange {
-  /** Only those made before / at or after this time. */
-  readonly before?: number | undefined;
-  readonly after?: number | undefined;
-}
-
-export interface MessageQuery extends TimeRange {
-  readonly appId: string;
-  readonly page: Page;
-  readonly channel?: string | undefined;
-  readonly tag?: string | undefined;
-  readonly eventTypes?: readonly string[] | undefined;
-  readonly withPayload: boolean;
-}
-
-export interface AttemptQuery extends TimeRange {
-  readonly appId: string;
-  readonly page: Page;
-  /** One of the two is given. */
-  readonly endpointId?: string | undefined;
-  readonly messageId?: string | undefined;
-  readonly status?: "success" | "fail" | "canceled" | undefined;
-  /** 100, 200, … 500: the hundred the status code lies in. */
-  readonly statusCodeClass?: number | undefined;
-  readonly channel?: string | undefined;
-  readonly tag?: string | undefined;
-  readonly eventTypes?: readonly string[] | undefined;
-  readonly withBody: boolean;
-  /** Also read the message of each. */
-  readonly withMessage: boolean;
-}
-
-export interface AttemptWithMessage {
-  readonly attempt: Attempt;
-  readonly message: Message | null;
 }

@@ -9,6 +9,6 @@ export interface Reply {
   readonly text: string | null;
   /** Why there is none: a sentence. */
   readonly failure: string | null;
-  /** Processor time of the run, in milliseconds. */
+  /** Processor time of the owner's code, in milliseconds: that of making its sandbox is not in it. */
   readonly costMs: number;
 }

@@ -35,8 +35,8 @@ export class CodeFailed extends Error {
 
 /**
  * One endpoint's code in an interpreter, and a memory, of its own: QuickJS in WebAssembly, with nothing of Node.js in
- * reach. The code is loaded once; after each run the memory is put back to what it was then, so no run sees another
- * one. For the thread's only use: the clock it stops is the thread's.
+ * reach. It is made, then the code is loaded, then the memory is kept, each once; after each run the memory is put back to
+ * what was kept, so no run sees another one. For the thread's only use: the clock it stops is the thread's.
  */
 export class Sandbox {
   readonly #context: QuickJSContext;
@@ -57,13 +57,38 @@ export class Sandbox {
     this.#memory = quickjs.getWasmMemory();
   }
 
-  /** Throws CodeFailed when the code cannot be loaded. */
-  static async load(wasmModule: WebAssembly.Module, job: Job): Promise<Sandbox> {
+  /** With its variables, and nothing of the owner's code yet. */
+  static async make(wasmModule: WebAssembly.Module, { variables }: Pick<Job, "variables">): Promise<Sandbox> {
     setThreadTime(0);
     const quickjs = await newQuickJSWASMModuleFromVariant(newVariant(VARIANT, { wasmModule }));
     const sandbox = new Sandbox(quickjs);
-    sandbox.#load(job);
+    sandbox.#prepare(variables);
     return sandbox;
+  }
+
+  /** Throws CodeFailed when the code cannot be loaded. */
+  load({ code }: Pick<Job, "code">): void {
+    const context = this.#context;
+    setThreadTime(0);
+    this.#budget.begin();
+    this.#take(context.evalCode(code, "handler.js"), () => {});
+    const find = "typeof handler === 'function' ? handler : undefined";
+    this.#handler = this.#take(context.evalCode(find, "find.js"), keep);
+  }
+
+  /** Every run begins with the memory as it is now. */
+  keep(): void {
+    const memory = new Uint8Array(this.#memory.buffer);
+    this.#sizeBytes = memory.byteLength;
+    let begin: number | null = null;
+    for (let at = 0; at <= memory.length; at += PAGE_BYTES) {
+      const used = at < memory.length && !ZEROS.equals(memory.subarray(at, at + PAGE_BYTES));
+      if (used) begin ??= at;
+      else if (begin !== null) {
+        this.#saved.push({ at: begin, bytes: memory.slice(begin, at) });
+        begin = null;
+      }
+    }
   }
 
   /** Whether it can be used again. */
@@ -95,14 +120,9 @@ export class Sandbox {
     return text;
   }
 
-  #load({ code, variables }: Job): void {
-    const context = this.#context;
+  #prepare(variables: Job["variables"]): void {
     this.#budget.begin();
-    this.#run = this.#take(context.evalCode(preludeOf(variables), "prelude.js"), keep);
-    this.#take(context.evalCode(code, "handler.js"), () => {});
-    const find = "typeof handler === 'function' ? handler : undefined";
-    this.#handler = this.#take(context.evalCode(find, "find.js"), keep);
-    this.#save();
+    this.#run = this.#take(this.#context.evalCode(preludeOf(variables), "prelude.js"), keep);
   }
 
   /** Handles of a run are never given back one by one: restoring the memory does it for all. */
@@ -116,20 +136,6 @@ export class Sandbox {
     if (this.#budget.exceeded) throw new CodeFailed(TOO_LONG);
     if (this.#sizeBytes > 0 && this.sound) this.#restore();
     throw new CodeFailed(message);
-  }
-
-  #save(): void {
-    const memory = new Uint8Array(this.#memory.buffer);
-    this.#sizeBytes = memory.byteLength;
-    let begin: number | null = null;
-    for (let at = 0; at <= memory.length; at += PAGE_BYTES) {
-      const used = at < memory.length && !ZEROS.equals(memory.subarray(at, at + PAGE_BYTES));
-      if (used) begin ??= at;
-      else if (begin !== null) {
-        this.#saved.push({ at: begin, bytes: memory.slice(begin, at) });
-        begin = null;
-      }
-    }
   }
 
   #restore(): void {

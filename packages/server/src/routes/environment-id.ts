@@ -1,7 +1,7 @@
 import { ID_PREFIX } from "@posthaste/core/domain/ids";
 
 /** Svix's contract calls an environment an organization. */
-const WIRE_PREFIX = "org_";
+export const WIRE_PREFIX = "org_";
 
 /** An environment's id as Svix's contract has it: `org_…`. */
 export function wireEnvironmentId(id: string): string {

@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { Channel, Name, Tag, Time } from "./fields.ts";
 import { timeOf } from "./time-span.ts";
 
-const EVENT_TYPES_MAX = 100;
+export const EVENT_TYPES_MAX = 100;
 
 /** What lists of messages and of attempts can be narrowed by. */
 export const historyFilters = {
@@ -20,15 +20,18 @@ export const historyFilters = {
 };
 
 interface HistoryQuery {
-  readonly channel?: string;
-  readonly tag?: string;
-  readonly event_types?: readonly string[];
-  readonly before?: string;
-  readonly after?: string;
+  readonly channel?: string | null;
+  readonly tag?: string | null;
+  readonly event_types?: readonly string[] | null;
+  readonly before?: string | null;
+  readonly after?: string | null;
 }
 
-/** The same for the store. */
-export function historyQuery(query: HistoryQuery): {
+/** The same for the store; null is what was left out. `place`: where the filters stand in the request. */
+export function historyQuery(
+  query: HistoryQuery,
+  place: "query" | "body" = "query",
+): {
   channel: string | undefined;
   tag: string | undefined;
   eventTypes: readonly string[] | undefined;
@@ -36,10 +39,10 @@ export function historyQuery(query: HistoryQuery): {
   after: number | undefined;
 } {
   return {
-    channel: query.channel,
-    tag: query.tag,
-    eventTypes: query.event_types,
-    before: timeOf(query.before, ["query", "before"]),
-    after: timeOf(query.after, ["query", "after"]),
+    channel: query.channel ?? undefined,
+    tag: query.tag ?? undefined,
+    eventTypes: query.event_types ?? undefined,
+    before: timeOf(query.before, [place, "before"]),
+    after: timeOf(query.after, [place, "after"]),
   };
 }

@@ -23,6 +23,10 @@ export interface SvixContract {
   readonly operations: ReadonlyMap<string, Operation>;
   /** What is wrong with an answer; null = it fits, undefined = the contract has no such operation. */
   faults(method: string, path: string, answer: { status: number; body: unknown }): string | null | undefined;
+  /** What is wrong with the payload of an operational webhook; null = it fits. */
+  eventFault(payload: { type: string }): string | null;
+  /** The document's own webhooks, with the schemas they refer to. */
+  readonly webhooks: JsonObject;
   /** The properties of a named schema. */
   schema(name: string): JsonObject;
 }
@@ -33,10 +37,12 @@ export function loadSvixContract(): SvixContract | null {
   const document = JSON.parse(readFileSync(CONTRACT_FILE, "utf8")) as {
     paths: Record<string, Record<string, JsonObject>>;
     components: { schemas: JsonObject };
+    "x-webhooks": Record<string, { post: JsonObject }>;
   };
   const ajv = new Ajv({ strict: false, allErrors: true });
   formats.default(ajv);
-  for (const format of ["int16", "int32", "int64", "uint16", "uint32", "uint64"]) ajv.addFormat(format, true);
+  for (const format of ["int", "int16", "int32", "int64", "uint16", "uint32", "uint64", "color"])
+    ajv.addFormat(format, true);
   ajv.addSchema({ $id: "svix", components: { schemas: withNulls(document.components.schemas) } as object });
   const operations = new Map<string, Operation>();
   for (const [path, methods] of Object.entries(document.paths)) {
@@ -47,6 +53,13 @@ export function loadSvixContract(): SvixContract | null {
   const compiled = new Map<JsonObject, ValidateFunction>();
   return {
     operations,
+    eventFault(payload) {
+      const schema = schemaOf(document["x-webhooks"][payload.type]?.post["requestBody"]);
+      if (schema === null) return `the contract has no event ${payload.type}`;
+      const validate = ajv.compile(withNulls(schema) as object);
+      return validate(payload) ? null : ajv.errorsText(validate.errors);
+    },
+    webhooks: { "x-webhooks": document["x-webhooks"], components: document.components },
     schema: (name) => document.components.schemas[name] as JsonObject,
     faults(method, path, { status, body }) {
       const operation = [...operations].find(([key]) => formOf(key).test(`${method} ${path}`))?.[1];

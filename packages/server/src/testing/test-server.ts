@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newEnvironment } from "@posthaste/core/domain/environment";
 import { createEngine } from "@posthaste/core/engine/create-engine";
 import type { Engine, EngineObserver } from "@posthaste/core/engine/engine";
 import type { Egress, EgressOutcome, EgressRequest } from "@posthaste/core/egress/egress";
 import { checkHeader, isSensitiveHeader } from "@posthaste/core/egress/header-policy";
 import { parsePolicy } from "@posthaste/core/egress/policy";
+import { checkIdentity, checkServerCa } from "@posthaste/core/egress/tls-profile";
+import { assertionKey } from "@posthaste/core/engine/oauth/token-request";
 import { checkUrl } from "@posthaste/core/egress/url-policy";
 import { fakeRuntime, type FakeRuntime } from "@posthaste/core/runtime/testing/fake-runtime";
 import { KeyRing, newMasterKey } from "@posthaste/core/storage/sealed/key-ring";
@@ -23,6 +26,9 @@ import { compile } from "../validation.ts";
 
 /** Event types every environment of a test server has. */
 export const EVENT_TYPES = ["order.completed", "order.refunded", "course.finished"] as const;
+
+/** The operator's key of every test server. */
+export const OPERATOR_KEY = `phop_${"0123456789abcdefghijABCDEFGHIJ".padEnd(40, "z")}`;
 
 interface Credentials {
   readonly environmentId: string;
@@ -50,6 +56,9 @@ export interface Body {
   readonly message: Body;
   readonly msg: Body;
   readonly eventId: string | null;
+  readonly endpointId: string;
+  readonly disabled: boolean;
+  readonly nextAttempt: string | null;
   readonly eventType: string;
   readonly tags: readonly string[] | null;
   readonly channels: readonly string[] | null;
@@ -84,9 +93,11 @@ interface CallOptions {
 }
 
 /** What the scripted receiver answers. */
-interface ReceiverAnswer {
+export interface ReceiverAnswer {
   readonly status: number;
   readonly body?: string | Uint8Array;
+  readonly headers?: readonly (readonly [string, string])[];
+  readonly truncated?: boolean;
 }
 
 /** The real HTTP layer, engine and store; time stands still unless the test moves it, receivers are scripted. */
@@ -100,7 +111,7 @@ export interface TestServer {
   /** Everything that was sent to endpoints. */
   readonly posts: EgressRequest[];
   /** What endpoints answer from now on. */
-  answer: (request: EgressRequest) => ReceiverAnswer;
+  answer: (request: EgressRequest) => ReceiverAnswer | Promise<ReceiverAnswer>;
   call(method: string, url: string, options?: CallOptions): Promise<Reply>;
   /** A new application with its id; every test makes its own. */
   application(fields?: object): Promise<string>;
@@ -126,30 +137,37 @@ const SILENT: EngineObserver = {
 
 const NO_TIMINGS = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: 1, totalMs: 12.5, reused: true };
 
-export async function startTestServer(): Promise<TestServer> {
+/** `open`: another store than SQLite in a folder of its own; it is closed with the server. */
+export async function startTestServer({
+  open,
+  onBroadcast,
+}: { open?: () => Promise<Store>; onBroadcast?: (appId: string) => void } = {}): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), "posthaste-server-"));
   const runtime = fakeRuntime();
   const ring = KeyRing.parse(newMasterKey(runtime.random));
-  const store = await openSealed(await openSqliteStore({ directory, reserveBytes: 0 }), { ring, runtime });
+  const store = await openSealed(await (open?.() ?? openSqliteStore({ directory, reserveBytes: 0 })), {
+    ring,
+    runtime,
+  });
   const posts: EgressRequest[] = [];
   const egress: Egress = {
     async post(request): Promise<EgressOutcome> {
       posts.push(request);
-      const { status, body = "" } = server.answer(request);
+      const { status, body = "", headers = [], truncated = false } = await server.answer(request);
       const bytes = typeof body === "string" ? Buffer.from(body) : body;
       return {
         kind: "response",
         statusCode: status,
-        headers: [],
+        headers,
         body: bytes,
-        truncated: false,
+        truncated,
         timings: NO_TIMINGS,
       };
     },
     close: async () => {},
   };
   const transformer = new TransformPool({ runtime });
-  const engine = createEngine({ store, egress, transformer, runtime, observer: SILENT });
+  const engine = createEngine({ store, egress, transformer, runtime, observer: SILENT, onBroadcast });
   const policy = parsePolicy({ allowHttp: false, allowedNetworks: [] });
   if (!policy.ok) throw new Error(policy.message);
   const ground: Ground = {
@@ -158,12 +176,16 @@ export async function startTestServer(): Promise<TestServer> {
     runtime,
     publicUrl: () => "https://hooks.example.com",
     transformer,
+    operatorKey: OPERATOR_KEY,
     metrics: { contentType: "text/plain; version=0.0.4", metrics: async () => "posthaste_up 1\n" },
     rules: {
       checkUrl: (url) => checkUrl(url, policy.rules),
       checkHeader,
       isSensitiveHeader,
       checkSecret: (key) => void createSigner([key]),
+      checkIdentity: (pem) => checkIdentity(pem, runtime.clock.now()),
+      checkServerCa: (pem) => checkServerCa(pem, runtime.clock.now()),
+      checkAssertionKey: (key) => void assertionKey(key),
     },
   };
   const app = buildApp(ground);
@@ -192,7 +214,8 @@ export async function startTestServer(): Promise<TestServer> {
       for (let round = 0; round < 2_000; round++) {
         const found = await value();
         if (found !== null && found !== undefined && found !== false) return found;
-        await new Promise((resolve) => setImmediate(resolve));
+        // Mostly it holds within a few rounds; on a busy machine the store's threads need time of their own.
+        await new Promise((resolve) => (round < 200 ? setImmediate(resolve) : setTimeout(resolve, 5)));
       }
       throw new Error("it did not come to hold");
     },
@@ -274,7 +297,7 @@ async function addEnvironment(
   const createdAt = runtime.clock.now();
   const environmentId = runtime.ids.next("env_");
   await store.environments.ensure(
-    { id: environmentId, name, retentionDays: 90, createdAt },
+    newEnvironment({ id: environmentId, name, retentionDays: 90, createdAt }),
     EVENT_TYPES.map((eventType) => ({
       environmentId,
       name: eventType,
@@ -284,6 +307,7 @@ async function addEnvironment(
       schemas: { 1: { type: "object", title: eventType } },
       groupName: null,
       featureFlags: null,
+      retryScheduleMs: null,
       createdAt,
       updatedAt: createdAt,
     })),

@@ -47,6 +47,8 @@ export class Lane {
   spilling = 0;
   /** Counts them all, so that a scan can tell whether one came meanwhile. */
   spills = 0;
+  /** Which of the scheduler's recalls was its last. */
+  recalledAt = 0;
   /** It stands in its application's ring. */
   ready = false;
   /** Cancels the timer that looks at it again; null when none is set. */

@@ -46,6 +46,8 @@ export class Scheduler {
   readonly #slots = new Slots();
   readonly #budget = new MemoryBudget();
   readonly #gate: StartGate;
+  /** Counts the recalls. What was asked of the store before a lane's last may be owed no more when it comes. */
+  recalls = 0;
   #brokenLanes = 0;
   #forgetAt = LANES_MAX;
   #pumpScheduled = false;
@@ -98,6 +100,7 @@ export class Scheduler {
     if (this.#lanes.size >= this.#forgetAt) this.#forgetIdle();
     const now = this.#now();
     const lane = new Lane(application, endpoint, now);
+    lane.recalledAt = this.recalls;
     this.#lanes.set(endpoint.id, lane);
     this.#shares.add(application, now);
     return lane;

@@ -27,3 +27,11 @@ test("an idle time saves up no more than the burst", () => {
   bucket.take();
   expect(bucket.waitMs(3_600_000)).toBeGreaterThan(0);
 });
+
+test("what is taken beyond what is there is owed: the next waits for it", () => {
+  const bucket = new TokenBucket(10, 0, 2);
+  expect(bucket.waitMs(0)).toBe(0);
+  bucket.take(50);
+  expect(bucket.waitMs(0)).toBe(3_100);
+  expect(bucket.waitMs(3_100)).toBe(0);
+});

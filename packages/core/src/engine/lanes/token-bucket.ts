@@ -1,12 +1,14 @@
 import { THROTTLE_BURST_S } from "../../domain/limits.ts";
 
-/** A rate in attempts a second, enforced by waiting: at most a twentieth of a second's worth runs ahead. */
+/** A rate a second, enforced by waiting: at most the worth of a burst runs ahead, a twentieth of a second by default. */
 export class TokenBucket {
+  readonly #burstS: number;
   #ratePerS: number;
   #tokens: number;
   #filledAt: number;
 
-  constructor(ratePerS: number, nowMs: number) {
+  constructor(ratePerS: number, nowMs: number, burstS = THROTTLE_BURST_S) {
+    this.#burstS = burstS;
     this.#ratePerS = ratePerS;
     this.#tokens = this.#capacity();
     this.#filledAt = nowMs;
@@ -25,12 +27,12 @@ export class TokenBucket {
     return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) / this.#ratePerS) * 1_000;
   }
 
-  /** Takes a token that `waitMs` said is there. */
-  take(): void {
-    this.#tokens -= 1;
+  /** Takes a token that `waitMs` said is there; of several the rest is owed. */
+  take(count = 1): void {
+    this.#tokens -= count;
   }
 
   #capacity(): number {
-    return Math.max(1, this.#ratePerS * THROTTLE_BURST_S);
+    return Math.max(1, this.#ratePerS * this.#burstS);
   }
 }

@@ -1,3 +1,4 @@
+import { INSTALLATION } from "../../domain/environment.ts";
 import { PRUNE_BATCH, RETENTION_INTERVAL_MS } from "../../domain/limits.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import { DAY_MS } from "../../domain/time.ts";
@@ -45,6 +46,7 @@ export async function retentionOnce(
     }),
   );
   const environments = await store.environments.list();
+  await forgetOperatorsKeys({ store, runtime });
   const longestDays = Math.max(0, ...environments.map(({ retentionDays }) => retentionDays));
   const dropped = await dropOldDays({ store, runtime }, longestDays * DAY_MS);
   total += dropped ?? 0;
@@ -77,4 +79,10 @@ function dropOldDays(
 ): Promise<number | null> {
   const now = runtime.clock.now();
   return store.history.dropDays({ before: now - ageMs, now });
+}
+
+/** What the operator's requests are remembered by is of no environment, so the passes over those leave it. */
+async function forgetOperatorsKeys({ store, runtime }: { store: Store; runtime: Runtime }): Promise<void> {
+  const now = runtime.clock.now();
+  await store.history.prune({ environmentId: INSTALLATION, before: now, now, limit: PRUNE_BATCH });
 }

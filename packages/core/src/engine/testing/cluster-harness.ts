@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type EnvironmentSettings, newEnvironment } from "../../domain/environment.ts";
 import type { Application } from "../../domain/application.ts";
 import type { Endpoint } from "../../domain/endpoint.ts";
 import type { Message } from "../../domain/message.ts";
@@ -56,6 +57,10 @@ export interface ClusterHarness {
   /** Starts a node and waits until it has joined. */
   addNode(name: string, options?: { role?: NodeRole; drainTimeoutMs?: number }): Promise<TestNode>;
   addEndpoint(changes?: Partial<Endpoint>): Promise<Endpoint>;
+  /** Sets what people set of the environment, as a request to no node would. */
+  updateSettings(settings: EnvironmentSettings): Promise<void>;
+  /** The same, of its environment. */
+  deleteEnvironment(): Promise<void>;
   updateApplication(changes: Partial<Application>): Promise<void>;
   findEndpoint(id: string): Promise<Endpoint | undefined>;
   attempts(endpoint: Endpoint): Promise<AttemptWithMessage["attempt"][]>;
@@ -156,6 +161,16 @@ export async function clusterHarness(
       for (const { engine } of running()) await engine.applicationChanged(application.id);
       return endpoint;
     },
+    async updateSettings(settings) {
+      const basedOn = await store.environments.find(application.environmentId);
+      if (basedOn === null) throw new Error("the environment is gone");
+      const changed = { ...basedOn, settings, updatedAt: basedOn.updatedAt + 1 };
+      await store.environments.update(changed, { basedOn });
+    },
+    async deleteEnvironment() {
+      const { environmentId: id } = application;
+      await store.environments.delete({ id, now: outside.clock.now() });
+    },
     async updateApplication(changes) {
       await store.applications.update({ ...application, ...changes });
     },
@@ -187,7 +202,12 @@ export async function clusterHarness(
 }
 
 async function addApplication(store: Store, { ids }: FakeRuntime): Promise<Application> {
-  const environment = { id: ids.next("env_"), name: "live", retentionDays: 90, createdAt: START_MS };
+  const environment = newEnvironment({
+    id: ids.next("env_"),
+    name: "live",
+    retentionDays: 90,
+    createdAt: START_MS,
+  });
   await store.environments.ensure(environment, []);
   const application: Application = {
     id: ids.next("app_"),

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import type { Endpoint } from "../../domain/endpoint.ts";
 import { DAY_MS } from "../../domain/time.ts";
 import { CommitInDoubt, StoreUnavailable } from "../../storage/port.ts";
 import {
@@ -21,6 +22,18 @@ const away = (): void => {
 };
 const idsOf = (posts: readonly ClusterPost[]): Set<string> =>
   new Set(posts.map(({ messageId }) => messageId));
+
+const ALL = { from: "", through: "msg_~" };
+/** From now on receivers answer when they are told to. */
+const hanging = (harness: ClusterHarness): PromiseWithResolvers<number>[] => {
+  const answers: PromiseWithResolvers<number>[] = [];
+  harness.answer = () => {
+    const answer = Promise.withResolvers<number>();
+    answers.push(answer);
+    return answer.promise;
+  };
+  return answers;
+};
 
 /** What an engine guarantees as one of many nodes on a store. */
 export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): void {
@@ -168,6 +181,18 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
 
   // ------------------------------------------------------------ commits in doubt
 
+  /** A message is on its way to a receiver that answers when it is told to. */
+  const sending = async () => {
+    const harness = await setup();
+    const endpoint = await harness.addEndpoint();
+    const a = await harness.addNode("a");
+    const answer = Promise.withResolvers<number>();
+    harness.answer = () => answer.promise;
+    await a.send();
+    await harness.until(() => harness.posts.length === 1);
+    return { harness, endpoint, a, answer };
+  };
+
   test("a commit in doubt that was written is sent soon, and the client is told to repeat", async () => {
     const harness = await setup();
     const endpoint = await harness.addEndpoint();
@@ -188,13 +213,7 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
   });
 
   test("what was sent under a lease in doubt is recorded before that lease is released", async () => {
-    const harness = await setup();
-    const endpoint = await harness.addEndpoint();
-    const a = await harness.addNode("a");
-    const answer = Promise.withResolvers<number>();
-    harness.answer = () => answer.promise;
-    await a.send();
-    await harness.until(() => harness.posts.length === 1);
+    const { harness, endpoint, a, answer } = await sending();
     let doubts = 1;
     a.fault.before = (operation) => {
       if (operation === "commit" && doubts-- > 0) throw new CommitInDoubt("the connection was lost");
@@ -203,6 +222,23 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     answer.resolve(204);
     await expect(accepted).rejects.toMatchObject({ code: "unavailable" });
     await harness.pass(5_000);
+    expect(harness.posts).toHaveLength(1);
+    expect(await harness.attempts(endpoint)).toMatchObject([{ status: "success" }]);
+  });
+
+  test("what was sent under a lease in doubt is recorded before that, however long what it tells takes to read", async () => {
+    const { harness, endpoint, a, answer } = await sending();
+    let [doubts, failures] = [1, 4];
+    a.fault.before = (operation) => {
+      if (operation === "commit" && doubts-- > 0) throw new CommitInDoubt("the connection was lost");
+      // Asked again every quarter of a second: whether the environment has operational endpoints.
+      if (operation === "findById" && failures-- > 0) throw new StoreUnavailable("away");
+    };
+    const accepted = a.accept([{}]);
+    answer.resolve(204);
+    await expect(accepted).rejects.toMatchObject({ code: "unavailable" });
+    await harness.pass(5_000);
+    expect(failures).toBeLessThan(1);
     expect(harness.posts).toHaveLength(1);
     expect(await harness.attempts(endpoint)).toMatchObject([{ status: "success" }]);
   });
@@ -355,6 +391,43 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     expect(harness.posts.map(({ url }) => url)).toEqual([endpoint.url, "https://example.com/new"]);
   });
 
+  test("an event type's retry schedule is followed by every node within a second, and the endpoint's own wins", async () => {
+    const harness = await setup();
+    const { environmentId } = harness.application;
+    const eventType = {
+      environmentId,
+      name: "order.completed",
+      description: "",
+      archived: false,
+      deprecated: false,
+      schemas: null,
+      groupName: null,
+      featureFlags: null,
+      retryScheduleMs: null,
+      createdAt: START_MS,
+      updatedAt: START_MS,
+    };
+    await harness.store.eventTypes.insert(eventType, {});
+    harness.answer = () => 400;
+    const plain = await harness.addEndpoint();
+    const own = await harness.addEndpoint({ retryScheduleMs: [60_000] });
+    const node = await harness.addNode("a");
+    const last = async (endpoint: Endpoint): Promise<string | undefined> =>
+      (await harness.attempts(endpoint)).at(-1)?.deliveryState;
+    await node.send();
+    await harness.until(async () => (await harness.attempts(plain)).length === 1);
+    expect(await last(plain)).toBe("pending");
+    await harness.store.eventTypes.update({ ...eventType, retryScheduleMs: [] });
+    await harness.pass(1_000);
+    await node.send();
+    await harness.until(async () => (await harness.attempts(plain)).length === 2);
+    await harness.until(async () => (await harness.attempts(own)).length === 2);
+    expect([await last(plain), await last(own)]).toEqual(["failed", "pending"]);
+    await node.send({ eventType: "another.type" });
+    await harness.until(async () => (await harness.attempts(plain)).length === 3);
+    expect(await last(plain)).toBe("pending");
+  });
+
   test("an endpoint disabled on one node is sent nothing by the others; enabled again it gets everything once", async () => {
     const harness = await setup();
     const endpoint = await harness.addEndpoint();
@@ -427,6 +500,46 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     expect(await harness.findEndpoint(endpoint.id)).toMatchObject({ disabledReason: "failing" });
   });
 
+  test("a setting of the environment reaches the deliveries of every node within a second", async () => {
+    const harness = await setup();
+    await harness.addEndpoint();
+    const nodes = [await harness.addNode("a"), await harness.addNode("b")];
+    const withAlias = async (): Promise<boolean[]> => {
+      const before = harness.posts.length;
+      for (const node of nodes) await node.send();
+      await harness.until(() => harness.posts.length === before + nodes.length);
+      return harness.posts.slice(before).map(({ headers }) => "svix-id" in headers);
+    };
+    expect(await withAlias()).toEqual([false, false]);
+    await harness.updateSettings({ sendSvixWebhookHeaders: true });
+    await harness.pass(1_000);
+    expect(await withAlias()).toEqual([true, true]);
+    await harness.updateSettings({});
+    await harness.pass(1_000);
+    expect(await withAlias()).toEqual([false, false]);
+  });
+
+  test("nothing of a deleted environment is sent by any node, and none accepts for it", async () => {
+    const harness = await setup();
+    await harness.addEndpoint({ url: "https://example.com/failing" });
+    await harness.addEndpoint({ url: "https://example.com/slow", throttleRate: 1 });
+    const nodes = [await harness.addNode("a"), await harness.addNode("b")];
+    harness.answer = ({ url }) => (url.endsWith("failing") ? 500 : 204);
+    await harness.pass(3_000);
+    // Retries wait in the store, and one lane has more than it may send.
+    for (const node of nodes) await node.accept(Array.from({ length: 5 }, () => ({})));
+    await harness.until(() => harness.posts.filter(({ url }) => url.endsWith("failing")).length >= 10);
+    // Until every node has heard that the endpoint began to fail: only the deletion is to be heard of from here on.
+    await harness.pass(1_000);
+    await harness.deleteEnvironment();
+    await harness.pass(1_000);
+    const before = harness.posts.length;
+    await harness.pass(20_000);
+    expect(harness.posts.length).toBe(before);
+    const query = { environmentId: harness.application.environmentId, ref: "ana" };
+    for (const { engine } of nodes) expect(await engine.findApplication(query)).toBeNull();
+  });
+
   test("after a gap nothing that was known is believed", async () => {
     const harness = await setup();
     const endpoint = await harness.addEndpoint();
@@ -493,5 +606,54 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     a.kill();
     await harness.until(() => idsOf(harness.posts.filter(from("b"))).size === sent.length);
     expect(await harness.nodes()).toHaveLength(1);
+  });
+
+  // ------------------------------------------------------------ what is called off
+
+  test("once a cancellation is answered no node sends what it called off, but for attempts under way", async () => {
+    const harness = await setup({ retryScheduleMs: [500] });
+    const endpoint = await harness.addEndpoint();
+    const [a, b] = [await harness.addNode("a"), await harness.addNode("b")];
+    const answers = hanging(harness);
+    const sent = await Promise.all([a, b].flatMap((node) => Array.from({ length: 40 }, () => node.send())));
+    await harness.until(() => [a, b].every((node) => harness.posts.some(from(node.name))));
+    await harness.until(() => [a, b].every(({ engine }) => engine.snapshot().queuedDeliveries > 0));
+    let isAnswered = false;
+    const canceling = a.engine.cancel({ appId: endpoint.appId, endpoints: [endpoint], ...ALL });
+    void canceling.then(() => (isAnswered = true));
+    await harness.until(() => isAnswered);
+    const underWay = harness.posts.length;
+    for (const { resolve } of answers) resolve(500);
+    harness.answer = () => 204;
+    const later = await b.send();
+    await harness.until(() => harness.posts.some(({ messageId }) => messageId === later.id));
+    await harness.pass(3_000);
+    expect(harness.posts).toHaveLength(underWay + 1);
+    const { appId, id: endpointId } = endpoint;
+    const messageIds = sent.map(({ id }) => id);
+    const standings = await harness.store.overview.listStandings({ appId, endpointId, messageIds });
+    expect(new Set(standings.map(({ state }) => state))).toEqual(new Set(["canceled"]));
+  });
+
+  test("a cancellation waits for a node that stands still until that is dead", async () => {
+    const harness = await setup();
+    const endpoint = await harness.addEndpoint();
+    const [a, b] = [await harness.addNode("a"), await harness.addNode("b")];
+    hanging(harness);
+    await Promise.all(Array.from({ length: 40 }, () => b.send()));
+    await harness.until(() => harness.posts.some(from("b")));
+    b.fault.freeze();
+    let isAnswered = false;
+    const canceling = a.engine.cancel({ appId: endpoint.appId, endpoints: [endpoint], ...ALL });
+    void canceling.then(() => (isAnswered = true));
+    await harness.pass(3_000);
+    expect(isAnswered).toBe(false);
+    await harness.pass(5_000);
+    await harness.until(() => isAnswered);
+    const underWay = harness.posts.length;
+    b.runtime.jump(8_000);
+    b.fault.thaw();
+    await harness.pass(3_000);
+    expect(harness.posts).toHaveLength(underWay);
   });
 }

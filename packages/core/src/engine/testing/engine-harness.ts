@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newEnvironment } from "../../domain/environment.ts";
 import type { Application } from "../../domain/application.ts";
 import type { Endpoint } from "../../domain/endpoint.ts";
 import type { Message } from "../../domain/message.ts";
@@ -61,7 +62,12 @@ export async function engineHarness(
     rmSync(directory, { recursive: true, force: true });
   });
   const runtime = fakeRuntime({ startMs: START_MS });
-  const environment = { id: runtime.ids.next("env_"), name: "live", retentionDays: 90, createdAt: START_MS };
+  const environment = newEnvironment({
+    id: runtime.ids.next("env_"),
+    name: "live",
+    retentionDays: 90,
+    createdAt: START_MS,
+  });
   await store.environments.ensure(environment, []);
   const application: Application = {
     id: runtime.ids.next("app_"),
@@ -205,7 +211,9 @@ function withDeliveries(store: Store, deliveries: DeliveryStore): Store {
     polling: store.polling,
     dataKeys: store.dataKeys,
     overview: store.overview,
+    search: store.search,
     contents: store.contents,
+    cancellations: store.cancellations,
     tasks: store.tasks,
     cluster: store.cluster,
     health: () => store.health(),

@@ -26,6 +26,7 @@ export function newEndpoint(id: string, appId: string, changes: Partial<Endpoint
     timeoutMs: null,
     retryScheduleMs: null,
     transformation: null,
+    access: null,
     createdAt: START_MS,
     updatedAt: START_MS,
     ...changes,

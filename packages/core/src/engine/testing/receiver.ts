@@ -19,6 +19,7 @@ export const NEW_MESSAGE: NewMessage = {
   tags: null,
   payload: '{"type":"order.completed"}',
   payloadExpiresAt: null,
+  deliverAt: null,
 };
 
 /** Nobody looks. */

@@ -23,7 +23,9 @@ export function shareStore(store: Store): SharedStore {
   const violations: string[] = [];
   const nodes = new Map<string, ClusterNode>();
   const everJoined = new Set<string>();
-  const changes: string[] = [];
+  const changes: { id: string; recalled: boolean }[] = [];
+  const seen = new Map<string, number>();
+  const note = (id: string, recalled = false): number => changes.push({ id, recalled });
   const orders = new Map<string, number>();
   const exclusive = oneAfterTheOther();
   const isAlive = (id: string): boolean => nodes.get(id)?.dead === false;
@@ -48,10 +50,17 @@ export function shareStore(store: Store): SharedStore {
         return !isAlive(id);
       }),
     remove: (id) => exclusive(async () => void nodes.delete(id)),
-    findChanges: async ({ after }) => ({
-      appIds: after === null ? [] : changes.slice(Number(after)),
-      cursor: String(changes.length),
-    }),
+    async findChanges({ after }) {
+      const found = after === null ? [] : changes.slice(Number(after));
+      const recalled = found.flatMap((change) => (change.recalled ? [change.id] : []));
+      return { ids: found.map(({ id }) => id), recalled, gap: false, cursor: String(changes.length) };
+    },
+    recall: async ({ appId }) => String(note(appId, true)),
+    acknowledge: async ({ id, cursor }) => void seen.set(id, Number(cursor)),
+    isRecalled: async ({ recall, by }) =>
+      [...nodes.values()].every(
+        ({ id, role, dead }) => dead || role === "api" || id === by || (seen.get(id) ?? 0) >= Number(recall),
+      ),
   };
 
   const accept = (message: AcceptedMessage): AcceptedMessage => {
@@ -68,7 +77,7 @@ export function shareStore(store: Store): SharedStore {
       if (delivery.order !== given) violations.push(`order ${given} came back as ${delivery.order}`);
     }
     const result = await store.deliveries.commit({ ...batch, accepted: batch.accepted.map(accept) });
-    for (const { delivery, endpoint } of batch.settled) if (endpoint !== null) changes.push(delivery.appId);
+    for (const { delivery, endpoint } of batch.settled) if (endpoint !== null) note(delivery.appId);
     return {
       ...result,
       accepted: result.accepted.map((one, index) => {
@@ -102,35 +111,57 @@ export function shareStore(store: Store): SharedStore {
         return { released, cursor: null };
       }),
   };
-  /** Writes to an application are told to the others. */
+  /** Writes to an application or an event type are told to the others. */
   const told = <Arguments extends unknown[], Result>(
     write: (...args: Arguments) => Promise<Result>,
-    appIdOf: (...args: Arguments) => string,
+    idOf: (...args: Arguments) => string,
   ) => {
     return async (...args: Arguments): Promise<Result> => {
       const result = await write(...args);
-      changes.push(appIdOf(...args));
+      note(idOf(...args));
       return result;
     };
   };
-  const { applications, endpoints } = store;
+  const { applications, endpoints, eventTypes } = store;
   return {
     violations,
     cluster,
     deliveries,
-    environments: store.environments,
+    environments: {
+      ...bound(store.environments),
+      update: told(
+        (...args) => store.environments.update(...args),
+        ({ id }) => id,
+      ),
+      delete: told(
+        (...args) => store.environments.delete(...args),
+        ({ id }) => id,
+      ),
+    },
     credentials: store.credentials,
-    eventTypes: store.eventTypes,
+    eventTypes: {
+      ...bound(eventTypes),
+      update: told(
+        (...args) => eventTypes.update(...args),
+        ({ environmentId }) => environmentId,
+      ),
+    },
     history: store.history,
     polling: store.polling,
     dataKeys: store.dataKeys,
     overview: store.overview,
+    search: store.search,
     contents: store.contents,
+    cancellations: store.cancellations,
     tasks: store.tasks,
     applications: {
       ...bound(applications),
       insert: told(
         (...args) => applications.insert(...args),
+        ({ id }) => id,
+      ),
+      ensureOperational: told(
+        (...args) => applications.ensureOperational(...args),
         ({ id }) => id,
       ),
       update: told(

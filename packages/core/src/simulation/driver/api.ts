@@ -3,7 +3,9 @@ import { PosthasteError } from "../../domain/errors.ts";
 import type { AcceptOutcome, Engine } from "../../engine/engine.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { AlreadyAnswered, type Store } from "../../storage/port.ts";
-import type { ClientEvent } from "../ledger.ts";
+import type { CancelRequest, ClientEvent } from "../ledger.ts";
+
+type Range = Pick<CancelRequest, "appId" | "endpointId" | "from" | "through">;
 
 /** How often a change is made anew because the endpoint changed between reading and writing. */
 const CHANGE_TRIES_MAX = 5;
@@ -31,7 +33,15 @@ export class Api {
     const environmentId = this.#environmentId;
     const application = await this.#engine.findApplication({ environmentId, ref: appId });
     if (application === null) throw new PosthasteError("not_found");
-    const message = { eventType, eventId, payload, channels: null, tags: null, payloadExpiresAt: null };
+    const message = {
+      eventType,
+      eventId,
+      payload,
+      channels: null,
+      tags: null,
+      payloadExpiresAt: null,
+      deliverAt: null,
+    };
     const idempotency = key === null ? null : { scope: key, bodyHash: payload };
     const [outcome] = await this.#engine.accept({
       environmentId,
@@ -54,7 +64,9 @@ export class Api {
       if (known !== null) return known.body;
       const idempotency = { scope, bodyHash: key, createdAt: now, environmentId, statusCode: 201, body: id };
       try {
-        await this.#store.endpoints.insert(endpoint, { idempotency });
+        await this.#engine.operational.tellingOfEndpoint({ before: null, after: endpoint }, (tells) =>
+          this.#store.endpoints.insert(endpoint, { idempotency, tells }),
+        );
       } catch (error) {
         if (!(error instanceof AlreadyAnswered)) throw error;
         // The same request came to another process as well, which was faster.
@@ -74,7 +86,10 @@ export class Api {
         if (stored === undefined) throw new PosthasteError("not_found");
         const now = this.#runtime.clock.now();
         const changed = { ...change(stored, now), updatedAt: Math.max(now, stored.updatedAt + 1) };
-        const result = await this.#store.endpoints.update(changed, { basedOn: stored });
+        const told = { before: stored, after: changed };
+        const result = await this.#engine.operational.tellingOfEndpoint(told, (tells) =>
+          this.#store.endpoints.update(changed, { basedOn: stored, tells }),
+        );
         if (result === "stale") continue;
         if (result !== "updated") throw new PosthasteError("not_found");
         return this.#engine.applicationChanged(appId);
@@ -84,19 +99,37 @@ export class Api {
   }
 
   async deleteEndpoint({ appId, id }: Pick<Endpoint, "appId" | "id">): Promise<void> {
-    const application = await this.#engine.findApplication({
-      environmentId: this.#environmentId,
-      ref: appId,
-    });
-    if (!application?.endpoints.some((endpoint) => endpoint.id === id)) throw new PosthasteError("not_found");
+    const before = (await this.#endpointsOf(appId)).find((endpoint) => endpoint.id === id);
+    if (before === undefined) throw new PosthasteError("not_found");
     await this.#inOrder(appId, async () => {
-      if (!(await this.#store.endpoints.delete({ appId, id }))) throw new PosthasteError("not_found");
+      const deleted = await this.#engine.operational.tellingOfEndpoint({ before, after: null }, (tells) =>
+        this.#store.endpoints.delete({ appId, id, tells }),
+      );
+      if (!deleted) throw new PosthasteError("not_found");
       await this.#engine.applicationChanged(appId);
     });
   }
 
+  /** Ends what is owed of the messages in a range; of one message at the endpoints that are owed it. */
+  async cancel({ appId, endpointId, from, through }: Range): Promise<void> {
+    const known = await this.#endpointsOf(appId);
+    if (endpointId === null) {
+      const owed = await this.#store.deliveries.listDue({ appId, messageId: from });
+      const endpoints = known.filter(({ id }) => owed.some((record) => record.endpointId === id));
+      return this.#engine.cancel({ appId, endpoints, from, through });
+    }
+    const endpoints = known.filter(({ id }) => id === endpointId);
+    if (endpoints.length === 0) throw new PosthasteError("not_found");
+    return this.#engine.cancel({ appId, endpoints, from, through });
+  }
+
   async resend(key: { appId: string; endpointId: string; messageId: string }): Promise<void> {
     await this.#engine.resend({ ...key, idempotency: undefined });
+  }
+
+  async #endpointsOf(appId: string): Promise<readonly Endpoint[]> {
+    const query = { environmentId: this.#environmentId, ref: appId };
+    return (await this.#engine.findApplication(query))?.endpoints ?? [];
   }
 
   #inOrder<Result>(appId: string, work: () => Promise<Result>): Promise<Result> {

@@ -2,9 +2,19 @@ import { PosthasteError } from "../../domain/errors.ts";
 import type { Endpoint } from "../../domain/endpoint.ts";
 import type { AcceptOutcome } from "../../engine/engine.ts";
 import type { Receivers } from "../faults/receivers.ts";
+import { ID_PREFIX } from "../../domain/ids.ts";
+import { ksuidFloor } from "../../domain/ksuid.ts";
+import { WORLD_EPOCH_MS } from "../world/process.ts";
 import { StoreUnavailable } from "../../storage/port.ts";
 import type { Fleet, SimNode } from "../fleet.ts";
-import type { ClientEvent, EndpointRequest, Ledger, MessageAnswer, MessageRequest } from "../ledger.ts";
+import type {
+  CancelRequest,
+  ClientEvent,
+  EndpointRequest,
+  Ledger,
+  MessageAnswer,
+  MessageRequest,
+} from "../ledger.ts";
 import type { Action, EndpointPlan } from "../scenario.ts";
 import type { SeededRandom } from "../world/random.ts";
 import type { World } from "../world/world.ts";
@@ -25,6 +35,11 @@ interface KnownEndpoint {
   readonly id: string;
   version: number;
 }
+
+/** What is asked for, before it is. */
+type Asked =
+  | Pick<EndpointRequest, "kind" | "appId" | "endpointId" | "messageId">
+  | Pick<CancelRequest, "kind" | "appId" | "endpointId" | "from" | "through">;
 
 /** What came of one call: the answer, a refusal, or nothing at all. */
 type Reply<Value> =
@@ -81,6 +96,8 @@ export class Clients {
         return this.#inBackground(this.#create(this.#appIds[action.application] ?? "", action.endpoint));
       case "resend":
         return this.#resendOne();
+      case "cancel":
+        return this.#cancel(action);
       case "disable":
       case "enable":
       case "delete":
@@ -137,16 +154,36 @@ export class Clients {
     }
   }
 
-  #resendOne(): void {
+  #drawKnown(): { appId?: string; messageId?: string } {
     const known = this.#sent.flatMap(({ event, answer }) =>
       answer?.kind === "accepted" ? [{ appId: event.appId, messageId: answer.messageId }] : [],
     );
-    const { appId, messageId } = known[this.#random.int(0, known.length - 1)] ?? {};
+    return known[this.#random.int(0, known.length - 1)] ?? {};
+  }
+
+  #resendOne(): void {
+    const { appId, messageId } = this.#drawKnown();
     const endpoints = this.#endpoints.filter((endpoint) => endpoint.appId === appId);
     const endpoint = endpoints[this.#random.int(0, endpoints.length - 1)];
     if (endpoint === undefined || appId === undefined || messageId === undefined) return;
     const key = { appId, endpointId: endpoint.id, messageId };
     this.#inBackground(this.#request({ kind: "resend", ...key, again: false }, (api) => api.resend(key)));
+  }
+
+  #cancel({ of, endpoint: index, backMs }: Extract<Action, { kind: "cancel" }>): void {
+    const cancel = (range: Pick<CancelRequest, "appId" | "endpointId" | "from" | "through">): void =>
+      this.#inBackground(
+        this.#request({ kind: "cancel", ...range, again: true }, (api) => api.cancel(range)),
+      );
+    if (of === "message") {
+      const { appId, messageId } = this.#drawKnown();
+      if (appId === undefined || messageId === undefined) return;
+      return cancel({ appId, endpointId: null, from: messageId, through: messageId });
+    }
+    const endpoint = this.#endpoints[index ?? this.#random.int(0, this.#endpoints.length - 1)];
+    if (endpoint === undefined) return;
+    const through = ksuidFloor(ID_PREFIX.message, Math.round(WORLD_EPOCH_MS + this.#world.now - backMs));
+    cancel({ appId: endpoint.appId, endpointId: endpoint.id, from: "", through });
   }
 
   // ---------------------------------------------------------------- endpoints
@@ -200,16 +237,13 @@ export class Clients {
 
   /** Asks until there is an answer; returns whether it was done. */
   async #request(
-    {
-      again,
-      ...asked
-    }: Pick<EndpointRequest, "kind" | "appId" | "endpointId" | "messageId"> & { again: boolean },
+    { again, ...asked }: Asked & { again: boolean },
     work: (api: Api) => Promise<unknown>,
   ): Promise<boolean> {
     for (;;) {
       const node = await this.#anyNode();
       if (node === null) return false;
-      const request: EndpointRequest = {
+      const request: EndpointRequest | CancelRequest = {
         ...asked,
         process: node.process,
         askedAt: this.#world.now,
@@ -220,7 +254,7 @@ export class Clients {
       const reply = await this.#call(node, work);
       request.answer = toEndpointAnswer(reply);
       request.answeredAt = this.#world.now;
-      this.#world.log("client", `${request.kind} ${request.endpointId} ${request.answer}`);
+      this.#world.log("client", `${request.kind} ${request.endpointId ?? ""} ${request.answer}`);
       this.#ledger.add({ kind: "answered", request });
       if (request.answer === "done" || request.answer === "gone" || !again) return request.answer === "done";
       await this.#pause();

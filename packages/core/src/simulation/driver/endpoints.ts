@@ -38,6 +38,7 @@ export function newEndpoint({
     fifo: plan.fifo,
     timeoutMs: plan.timeoutMs,
     transformation: null,
+    access: null,
     retryScheduleMs: plan.retryScheduleMs,
     createdAt: WORLD_EPOCH_MS,
     updatedAt: WORLD_EPOCH_MS,

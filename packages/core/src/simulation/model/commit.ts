@@ -7,6 +7,7 @@ import type {
   EndpointChange,
   NextState,
   SettledDelivery,
+  Telling,
 } from "../../storage/port.ts";
 import type { DueRow, ModelState } from "./state.ts";
 
@@ -19,6 +20,11 @@ export function commit(state: ModelState, batch: CommitBatch): CommitResult {
     accepted: batch.accepted.map((accepted) => accept(state, accepted)),
     settled: batch.settled.map((settled) => settle(state, settled)),
   };
+}
+
+/** Messages about another write, in its transaction. */
+export function tell(state: ModelState, tells: Telling["tells"]): void {
+  for (const accepted of tells ?? []) accept(state, accepted);
 }
 
 function accept(state: ModelState, accepted: AcceptedMessage): AcceptResult {
@@ -47,7 +53,7 @@ function accept(state: ModelState, accepted: AcceptedMessage): AcceptResult {
       once: false,
       attempts: 0,
       manual: false,
-      nextAttemptAt: AT_ONCE,
+      nextAttemptAt: message.deliverAt ?? AT_ONCE,
       leasedBy: leased && lives && !(fifo && state.clustered) ? accepted.leaseId : null,
     });
   }
@@ -76,11 +82,19 @@ function settle(state: ModelState, settled: SettledDelivery): boolean {
   const { delivery, leaseId, attempt } = settled;
   const row = state.dueRow(delivery);
   const held = row !== undefined && row.leasedBy === leaseId && row.attempts === delivery.attempts;
+  let disabled = false;
   if (held) {
     const change = effectiveChange(state, settled);
     moveOn(state, row, { next: settled.next, disables: change?.kind === "disable" });
-    if (change !== null) changeEndpoint(state, row, change);
+    disabled = change !== null && changeEndpoint(state, row, change) && change.kind === "disable";
   }
+  for (const { when, accepted } of settled.tells ?? []) {
+    if (when === "held" ? held : disabled) accept(state, accepted);
+  }
+  const { appId, messageId } = delivery;
+  const environmentId = settled.wipeIn;
+  if (environmentId !== undefined)
+    state.wipes.set(messageId, { environmentId, appId, messageId, lookAt: AT_ONCE });
   // The same settle may come twice: once more after a commit whose answer was lost.
   const known = attempt !== null && state.attempts.get(attempt.appId)?.some(({ id }) => id === attempt.id);
   if (attempt !== null && known !== true) state.addAttempt(attempt);
@@ -110,13 +124,15 @@ function moveOn(
   state.release(row, enabled ? AT_ONCE : null);
 }
 
-function changeEndpoint(state: ModelState, row: DueRow, change: EndpointChange): void {
+/** Returns whether that changed anything. */
+function changeEndpoint(state: ModelState, row: DueRow, change: EndpointChange): boolean {
   const kept = state.endpoint(row);
-  if (kept === undefined || kept.deleted) return;
+  if (kept === undefined || kept.deleted) return false;
   const changed = changedEndpoint(kept.entity, change);
-  if (changed === kept.entity) return;
+  if (changed === kept.entity) return false;
   kept.entity = changed;
   state.changed(row.appId);
+  return true;
 }
 
 function changedEndpoint(endpoint: Endpoint, change: EndpointChange): Endpoint {

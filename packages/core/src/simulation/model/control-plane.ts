@@ -1,4 +1,5 @@
 import type { EventType } from "../../domain/event-type.ts";
+import { isOperational } from "../../domain/operational.ts";
 import type {
   ApplicationStore,
   EndpointStore,
@@ -7,6 +8,8 @@ import type {
   InsertResult,
   Page,
 } from "../../storage/port.ts";
+import { tell } from "./commit.ts";
+import { environmentDeletion } from "./environment-deletion.ts";
 import { byId, compare, type Kept, type ModelState } from "./state.ts";
 import type { Sync } from "./sync.ts";
 
@@ -19,7 +22,28 @@ export function modelEnvironments(state: ModelState): Sync<EnvironmentStore> {
       for (const eventType of eventTypes) eventTypesOf(state, environment.id).set(eventType.name, eventType);
       return environment;
     },
+    insert(environment, { idempotency, eventTypes }) {
+      state.assertUnanswered(idempotency);
+      const existing = [...state.environments.values()].find(({ name }) => name === environment.name);
+      if (existing !== undefined) return { kind: "conflict", existing };
+      state.environments.set(environment.id, environment);
+      for (const eventType of eventTypes) eventTypesOf(state, environment.id).set(eventType.name, eventType);
+      state.rememberAnswer(idempotency);
+      return INSERTED;
+    },
+    find: (id) => state.environments.get(id) ?? null,
     list: () => [...state.environments.values()].toSorted(byId),
+    update(environment, { basedOn }) {
+      const stored = state.environments.get(environment.id);
+      if (stored === undefined) return "not_found";
+      if (stored.updatedAt !== basedOn.updatedAt) return "stale";
+      const holder = [...state.environments.values()].find(({ name }) => name === environment.name);
+      if (holder !== undefined && holder.id !== environment.id) return "name_taken";
+      state.environments.set(environment.id, environment);
+      state.changed(environment.id);
+      return "updated";
+    },
+    ...environmentDeletion(state),
     findAnswer: ({ scope, now }) => state.findKey(scope, now)?.answer ?? null,
   };
 }
@@ -27,7 +51,12 @@ export function modelEnvironments(state: ModelState): Sync<EnvironmentStore> {
 export function modelApplications(state: ModelState): Sync<ApplicationStore> {
   const living = (environmentId: string) =>
     [...state.applications.values()].flatMap(({ entity, deleted }) =>
-      !deleted && entity.environmentId === environmentId ? [entity] : [],
+      !deleted &&
+      state.isLiving(environmentId) &&
+      entity.environmentId === environmentId &&
+      !isOperational(entity)
+        ? [entity]
+        : [],
     );
   const withUid = (environmentId: string, uid: string | null) =>
     uid === null ? undefined : living(environmentId).find((application) => application.uid === uid);
@@ -41,11 +70,17 @@ export function modelApplications(state: ModelState): Sync<ApplicationStore> {
       state.changed(application.id);
       return INSERTED;
     },
+    ensureOperational(application) {
+      if (state.applications.has(application.id)) return;
+      state.applications.set(application.id, kept(application));
+      state.changed(application.id);
+    },
     find: ({ environmentId, ref }) =>
       living(environmentId).find(({ id, uid }) => id === ref || uid === ref) ?? null,
     findById(id) {
       const found = state.applications.get(id);
-      return found === undefined || found.deleted ? null : found.entity;
+      if (found === undefined || found.deleted) return null;
+      return state.isLiving(found.entity.environmentId) ? found.entity : null;
     },
     list: ({ environmentId, page }) => pageOf(living(environmentId), page, ({ id }) => id),
     update(application, { basedOn } = {}) {
@@ -77,18 +112,19 @@ export function modelEndpoints(state: ModelState): Sync<EndpointStore> {
   const withUid = (appId: string, uid: string | null) =>
     uid === null ? undefined : state.endpointsOf(appId).find((endpoint) => endpoint.uid === uid);
   return {
-    insert(endpoint, { idempotency }) {
+    insert(endpoint, { idempotency, tells }) {
       state.assertUnanswered(idempotency);
       const existing = withUid(endpoint.appId, endpoint.uid);
       if (existing !== undefined) return { kind: "conflict", existing };
       state.endpoints.set(endpoint.id, kept(endpoint));
+      tell(state, tells);
       state.rememberAnswer(idempotency);
       state.changed(endpoint.appId);
       return INSERTED;
     },
     listAll: (appId) => state.endpointsOf(appId),
     list: ({ appId, page }) => pageOf(state.endpointsOf(appId), page, ({ id }) => id),
-    update(endpoint, { idempotency, basedOn }) {
+    update(endpoint, { idempotency, basedOn, tells }) {
       state.assertUnanswered(idempotency);
       const holder = withUid(endpoint.appId, endpoint.uid);
       if (holder !== undefined && holder.id !== endpoint.id) return "uid_taken";
@@ -101,14 +137,16 @@ export function modelEndpoints(state: ModelState): Sync<EndpointStore> {
         const enabled = disabled && !endpoint.disabled;
         stored.entity = { ...endpoint, failingSince: enabled ? null : failingSince };
       }
+      tell(state, tells);
       state.rememberAnswer(idempotency);
       state.changed(endpoint.appId);
       return "updated";
     },
-    delete({ appId, id }) {
+    delete({ appId, id, tells }) {
       const stored = state.endpoint({ appId, endpointId: id });
       if (stored === undefined || stored.deleted) return false;
       stored.deleted = true;
+      tell(state, tells);
       state.changed(appId);
       return true;
     },
@@ -129,6 +167,10 @@ export function modelEventTypes(state: ModelState): Sync<EventTypeStore> {
     find: ({ environmentId, name }) => eventTypesOf(state, environmentId).get(name) ?? null,
     findMissing: ({ environmentId, names }) =>
       names.filter((name) => !eventTypesOf(state, environmentId).has(name)),
+    listRetrySchedules: ({ environmentId }) =>
+      [...eventTypesOf(state, environmentId).values()].flatMap(({ name, retryScheduleMs: waitsMs }) =>
+        waitsMs === null ? [] : [{ name, waitsMs }],
+      ),
     list({ environmentId, page, includeArchived }) {
       const types = [...eventTypesOf(state, environmentId).values()];
       return pageOf(
@@ -143,9 +185,13 @@ export function modelEventTypes(state: ModelState): Sync<EventTypeStore> {
       if (stored === undefined) return "not_found";
       if (basedOn !== undefined && basedOn.updatedAt !== stored.updatedAt) return "stale";
       types.set(eventType.name, eventType);
+      state.changed(eventType.environmentId);
       return "updated";
     },
-    delete: ({ environmentId, name }) => eventTypesOf(state, environmentId).delete(name),
+    delete({ environmentId, name }) {
+      state.changed(environmentId);
+      return eventTypesOf(state, environmentId).delete(name);
+    },
   };
 }
 

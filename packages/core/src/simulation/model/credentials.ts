@@ -27,7 +27,10 @@ export function modelCredentials(state: ModelState): Sync<CredentialStore> {
       return insert(credential);
     },
     insertFirst: (credential) => keysOf(credential.environmentId).length === 0 && insert(credential),
-    find: (hash) => credentials.get(hash) ?? null,
+    find(hash) {
+      const found = credentials.get(hash);
+      return found !== undefined && state.isLiving(found.environmentId) ? found : null;
+    },
     findApiKey: ({ environmentId, id }) => keysOf(environmentId).find((key) => key.id === id) ?? null,
     listApiKeys: ({ environmentId, page }) => pageOf(keysOf(environmentId), page, ({ id }) => id),
     update({ environmentId, id, name, scopes }) {
@@ -55,6 +58,7 @@ export function modelCredentials(state: ModelState): Sync<CredentialStore> {
     redeem({ hash, newHash, newPrefix, madeAfter, now }) {
       const found = credentials.get(hash);
       if (found === undefined || found.kind !== "one_time" || found.createdAt <= madeAfter) return null;
+      if (!state.isLiving(found.environmentId)) return null;
       if (found.expiresAt === null || found.expiresAt <= now) return null;
       const redeemed: Credential = { ...found, hash: newHash, prefix: newPrefix, kind: "portal" };
       credentials.delete(hash);

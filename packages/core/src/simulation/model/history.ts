@@ -2,7 +2,7 @@ import type { Attempt } from "../../domain/attempt.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import { ksuidFloor } from "../../domain/ksuid.ts";
 import type { Message } from "../../domain/message.ts";
-import type { AttemptQuery, HistoryStore, MessageQuery } from "../../storage/port.ts";
+import type { AttemptQuery, AttemptWithMessage, HistoryStore, MessageQuery } from "../../storage/port.ts";
 import { pageOf } from "./control-plane.ts";
 import { cancelOrphans, prune } from "./retention.ts";
 import type { ModelState } from "./state.ts";
@@ -28,21 +28,23 @@ export function modelHistory(state: ModelState): Sync<HistoryStore> {
     findAttempt: ({ appId, messageId, attemptId }) =>
       state.attempts.get(appId)?.find(({ id, messageId: of }) => id === attemptId && of === messageId) ??
       null,
-    listAttempts(query) {
-      const { appId, page, withBody, withMessage } = query;
-      const inRange = idRange(query, ID_PREFIX.attempt);
-      const found = (state.attempts.get(appId) ?? []).filter(
-        (attempt) => inRange(attempt.id) && isAskedFor(state, attempt, query),
-      );
-      return pageOf(found, page, ({ id }) => id).map((attempt) => ({
-        attempt: withBody ? attempt : { ...attempt, responseBody: "" },
-        message: withMessage ? (state.findMessage(appId, attempt.messageId) ?? null) : null,
-      }));
-    },
+    listAttempts: (query) => listAttempts(state, query),
     prune: (request) => prune(state, request),
     dropDays: () => null,
     cancelOrphans: (request) => cancelOrphans(state, request),
   };
+}
+
+export function listAttempts(state: ModelState, query: AttemptQuery): AttemptWithMessage[] {
+  const { appId, page, withBody, withMessage } = query;
+  const inRange = idRange(query, ID_PREFIX.attempt);
+  const found = (state.attempts.get(appId) ?? []).filter(
+    (attempt) => inRange(attempt.id) && isAskedFor(state, attempt, query),
+  );
+  return pageOf(found, page, ({ id }) => id).map((attempt) => ({
+    attempt: withBody ? attempt : { ...attempt, responseBody: "" },
+    message: withMessage ? (state.findMessage(appId, attempt.messageId) ?? null) : null,
+  }));
 }
 
 type AttemptFilter = Pick<
@@ -62,7 +64,8 @@ export function isAskedFor(state: ModelState, attempt: Attempt, query: AttemptFi
   return message !== undefined && carries(message, query);
 }
 
-function carries(
+/** Whether a message has the channel, the tag and one of the types that are asked for. */
+export function carries(
   { channels, tags, eventType }: Message,
   { channel, tag, eventTypes }: Pick<MessageQuery, "channel" | "tag" | "eventTypes">,
 ): boolean {

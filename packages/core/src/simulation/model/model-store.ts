@@ -8,6 +8,8 @@ import { modelDeliveries } from "./deliveries.ts";
 import { modelHistory } from "./history.ts";
 import { modelPolling } from "./polling.ts";
 import { modelOverview } from "./overview.ts";
+import { cancelOwed } from "./retention.ts";
+import { modelSearch } from "./search.ts";
 import type { ModelState } from "./state.ts";
 import { modelTasks } from "./tasks.ts";
 import { carried, type SyncStore } from "./sync.ts";
@@ -28,7 +30,9 @@ export function modelStore(state: ModelState): SyncStore {
     polling: modelPolling(state),
     dataKeys: modelDataKeys(state),
     overview: modelOverview(state),
+    search: modelSearch(state),
     contents: modelContents(state),
+    cancellations: { cancelOwed: (request) => cancelOwed(state, request) },
     tasks: modelTasks(state),
     cluster: state.clustered ? modelCluster(state) : null,
     whole: {

@@ -1,7 +1,9 @@
+import type { Endpoint } from "../../domain/endpoint.ts";
+import { isOperational } from "../../domain/operational.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import type { AttemptCount, OverviewStore, Standing } from "../../storage/port-overview.ts";
 import { idRange, isAskedFor } from "./history.ts";
-import { byId, laneId, type ModelState } from "./state.ts";
+import { byId, type Kept, laneId, type ModelState } from "./state.ts";
 import type { Sync } from "./sync.ts";
 
 export function modelOverview(state: ModelState): Sync<OverviewStore> {
@@ -17,12 +19,31 @@ export function modelOverview(state: ModelState): Sync<OverviewStore> {
       }
       return counts;
     },
-    countEndpoints({ environmentId }) {
-      const living = [...state.endpoints.values()].filter(({ deleted, entity }) => {
-        const application = state.applications.get(entity.appId);
-        const there = !deleted && application?.deleted === false;
-        return there && application.entity.environmentId === environmentId;
+    countAttemptsByType(query) {
+      const { cursor, limit } = query;
+      const inRange = idRange(query, ID_PREFIX.attempt);
+      const looked = (state.attempts.get(query.appId) ?? [])
+        .filter(({ id, endpointId }) => endpointId === query.endpointId && inRange(id))
+        .filter(({ id }) => cursor === null || id > cursor)
+        .toSorted(byId)
+        .slice(0, limit);
+      const counts = looked.flatMap(({ messageId, status }) => {
+        const eventType = state.findMessage(query.appId, messageId)?.eventType;
+        return eventType === undefined ? [] : [{ eventType, status, count: 1 }];
       });
+      const last = looked.length < limit ? undefined : looked.at(-1);
+      return { counts, looked: looked.length, cursor: last?.id ?? null };
+    },
+    countApplications({ environmentId }) {
+      const living = livingEndpoints(state, environmentId);
+      const enabled = living.filter(({ entity }) => !entity.disabled);
+      const [withEndpoint, withEnabledEndpoint] = [living, enabled].map(
+        (some) => new Set(some.map(({ entity }) => entity.appId)).size,
+      );
+      return { withEndpoint: withEndpoint ?? 0, withEnabledEndpoint: withEnabledEndpoint ?? 0 };
+    },
+    countEndpoints({ environmentId }) {
+      const living = livingEndpoints(state, environmentId);
       const disabled = living.filter(({ entity }) => entity.disabled).length;
       return { active: living.length - disabled, disabled };
     },
@@ -43,9 +64,18 @@ export function modelOverview(state: ModelState): Sync<OverviewStore> {
         counts.set(key, { at, status, deliveryState, count: (counts.get(key)?.count ?? 0) + 1 });
       }
       const last = looked.length < limit ? undefined : looked.at(-1);
-      return { counts: [...counts.values()], cursor: last?.id ?? null };
+      return { counts: [...counts.values()], looked: looked.length, cursor: last?.id ?? null };
     },
   };
+}
+
+/** Of all ordinary applications of an environment. */
+function livingEndpoints(state: ModelState, environmentId: string): Kept<Endpoint>[] {
+  return [...state.endpoints.values()].filter(({ deleted, entity }) => {
+    const application = state.applications.get(entity.appId);
+    const there = !deleted && application?.deleted === false && !isOperational(application.entity);
+    return there && application.entity.environmentId === environmentId;
+  });
 }
 
 function standing(

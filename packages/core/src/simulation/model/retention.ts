@@ -1,22 +1,13 @@
+import { NO_DETAIL } from "../../domain/attempt.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import { ksuidFloor } from "../../domain/ksuid.ts";
 import { IDEMPOTENCY_TTL_MS } from "../../domain/limits.ts";
 import { HOUR_MS } from "../../domain/time.ts";
+import { CANCELED, type CancelOwed } from "../../storage/port-cancellation.ts";
 import { byId, compareInLane, type DueRow, laneId, type ModelState, toDueDelivery } from "./state.ts";
 
 /** How long a deleted endpoint is watched for what was being accepted when it was deleted. */
 const WATCH_MS = HOUR_MS;
-
-const NO_DETAIL = {
-  requestHeaders: {},
-  responseHeaders: [],
-  truncated: false,
-  dnsMs: null,
-  connectMs: null,
-  tlsMs: null,
-  firstByteMs: null,
-  reusedConnection: false,
-};
 
 /** Ends what deleted endpoints are owed and nobody holds, each with its record. */
 export function cancelOrphans(
@@ -34,7 +25,7 @@ export function cancelOrphans(
       const id = attemptIds[used];
       if (id === undefined) return used;
       used += 1;
-      state.addAttempt({ ...toCanceled(row), id, url, timestamp: now });
+      state.addAttempt({ ...toCanceled(row, ORPHANED), id, url, timestamp: now });
       state.removeDue(row);
     }
     const watched = watchedSince === null || now - watchedSince < WATCH_MS;
@@ -43,7 +34,23 @@ export function cancelOrphans(
   return used;
 }
 
-function toCanceled(row: DueRow) {
+/** Ends what an endpoint is owed of a range of messages, whoever holds it, each with its record. */
+export function cancelOwed(state: ModelState, request: CancelOwed): number {
+  const { url, from, through, now, attemptIds } = request;
+  const owed = [...(state.lanes.get(laneId(request))?.rows.values() ?? [])]
+    .filter(({ messageId }) => messageId >= from && messageId <= through)
+    .toSorted(compareInLane)
+    .slice(0, attemptIds.length);
+  for (const [at, row] of owed.entries()) {
+    state.addAttempt({ ...toCanceled(row, CANCELED), id: attemptIds[at] ?? "", url, timestamp: now });
+    state.removeDue(row);
+  }
+  return owed.length;
+}
+
+const ORPHANED = { errorClass: "endpoint_deleted", sentence: "Not sent: the endpoint was deleted." };
+
+function toCanceled(row: DueRow, why: { errorClass: string; sentence: string }) {
   const { appId, endpointId, messageId, trigger } = toDueDelivery(row);
   return {
     appId,
@@ -52,11 +59,11 @@ function toCanceled(row: DueRow) {
     trigger,
     status: "canceled",
     statusCode: 0,
-    errorClass: "endpoint_deleted",
+    errorClass: why.errorClass,
     durationMs: 0,
     deliveryState: "canceled",
     nextAttemptAt: null,
-    responseBody: "Not sent: the endpoint was deleted.",
+    responseBody: why.sentence,
     detail: NO_DETAIL,
   } as const;
 }

@@ -59,12 +59,23 @@ interface TaskRow {
   heldBy: string | null;
   /** Raised by every claim. */
   version: number;
+  payload: string | null;
+}
+
+/** A delivered message whose payload may go. */
+interface WipeRow {
+  readonly environmentId: string;
+  readonly appId: string;
+  readonly messageId: string;
+  lookAt: number;
 }
 
 interface NodeRow {
   readonly role: NodeRole;
   beats: number;
   dead: boolean;
+  /** Up to which change it has handed back what was recalled. */
+  seen: number;
 }
 
 /** Told of what becomes of leases, as it happens; for whoever checks them from outside. */
@@ -100,6 +111,8 @@ class PollingState {
  */
 export class ModelState {
   readonly environments = new Map<string, Environment>();
+  /** Those that have rows left, with the time of their deletion. */
+  readonly deletedEnvironments = new Map<string, number>();
   /** By hash. */
   readonly credentials = new Map<string, Credential>();
   /** By environment. */
@@ -116,9 +129,11 @@ export class ModelState {
   readonly lanes = new Map<string, DueLaneRows>();
   readonly keys = new Map<string, StoredKey>();
   readonly tasks = new Map<string, TaskRow>();
+  /** By message. */
+  readonly wipes = new Map<string, WipeRow>();
   readonly nodes = new Map<string, NodeRow>();
   /** Applications that were written to, oldest first. */
-  readonly changes: string[] = [];
+  readonly changes: { readonly id: string; readonly recalled: boolean }[] = [];
   /** Whether several processes use it: see `Store.cluster`. */
   readonly clustered: boolean;
   observer: LeaseObserver = UNOBSERVED;
@@ -141,8 +156,12 @@ export class ModelState {
     return node !== undefined && !node.dead;
   }
 
-  changed(appId: string): void {
-    if (this.clustered) this.changes.push(appId);
+  isLiving(environmentId: string): boolean {
+    return !this.deletedEnvironments.has(environmentId);
+  }
+
+  changed(id: string): void {
+    if (this.clustered) this.changes.push({ id, recalled: false });
   }
 
   // ---------------------------------------------------------------- records

@@ -22,7 +22,9 @@ export interface SyncStore {
   readonly polling: Sync<Store["polling"]>;
   readonly dataKeys: Sync<Store["dataKeys"]>;
   readonly overview: Sync<Store["overview"]>;
+  readonly search: Sync<Store["search"]>;
   readonly contents: Sync<Store["contents"]>;
+  readonly cancellations: Sync<Store["cancellations"]>;
   readonly tasks: Sync<Store["tasks"]>;
   readonly cluster: Sync<NonNullable<Store["cluster"]>> | null;
   readonly whole: Sync<Pick<Store, "health" | "stats" | "close">>;
@@ -49,7 +51,9 @@ export function carried(store: SyncStore, carry: Carry): Store {
     polling: noun("polling", store.polling, carry),
     dataKeys: noun("dataKeys", store.dataKeys, carry),
     overview: noun("overview", store.overview, carry),
+    search: noun("search", store.search, carry),
     contents: noun("contents", store.contents, carry),
+    cancellations: noun("cancellations", store.cancellations, carry),
     tasks: noun("tasks", store.tasks, carry),
     cluster: store.cluster === null ? null : noun("cluster", store.cluster, carry),
     ...noun("store", whole, carry),

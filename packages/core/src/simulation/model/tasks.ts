@@ -1,5 +1,6 @@
 import type { Task } from "../../domain/task.ts";
 import type { TaskKey, TaskStore } from "../../storage/port-task.ts";
+import { tell } from "./commit.ts";
 import { pageOf } from "./control-plane.ts";
 import { compare, type ModelState } from "./state.ts";
 import type { Sync } from "./sync.ts";
@@ -11,9 +12,9 @@ export function modelTasks(state: ModelState): Sync<TaskStore> {
     return kept?.task.environmentId === key.environmentId && kept.task.status === "running" ? kept : null;
   };
   return {
-    insert(task, { idempotency }) {
+    insert(task, { idempotency, payload = null }) {
       state.assertUnanswered(idempotency);
-      state.tasks.set(task.id, { task, heldBy: null, version: 0 });
+      state.tasks.set(task.id, { task, heldBy: null, version: 0, payload });
       state.rememberAnswer(idempotency);
     },
     find({ environmentId, id }) {
@@ -41,12 +42,14 @@ export function modelTasks(state: ModelState): Sync<TaskStore> {
       if (next === undefined) return null;
       next.heldBy = leaseId;
       next.version += 1;
-      return { task: next.task, version: next.version };
+      return { task: next.task, version: next.version, payload: next.payload };
     },
-    step({ version, status, progress, now, owe, ...key }) {
+    step({ version, status, progress, now, owe, tells, ...key }) {
       const kept = running(key);
       if (kept === null || kept.version !== version) return false;
       kept.task = { ...kept.task, status, progress, updatedAt: now };
+      if (status !== "running") kept.payload = null;
+      tell(state, tells);
       for (const messageId of owe?.messageIds ?? []) {
         if (owe === null) break;
         const delivery = { appId: owe.appId, endpointId: owe.endpointId, messageId };
@@ -57,10 +60,12 @@ export function modelTasks(state: ModelState): Sync<TaskStore> {
       }
       return true;
     },
-    cancel({ now, ...key }) {
+    cancel({ now, tells, ...key }) {
       const kept = running(key);
       if (kept === null) return false;
       kept.task = { ...kept.task, status: "canceled", updatedAt: now };
+      kept.payload = null;
+      tell(state, tells);
       return true;
     },
   };

@@ -54,7 +54,7 @@ export const everyAcceptedMessageEnds: Validator = {
 };
 
 /** What is wrong with a delivery after everything has calmed down; null when it has ended. */
-function unfinished(
+export function unfinished(
   { state, fleet }: Facts,
   key: { appId: string; endpointId: string; messageId: string },
 ): string | null {

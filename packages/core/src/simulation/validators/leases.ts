@@ -18,6 +18,8 @@ export const oneHolder: Validator = {
           holders.set(id, lease);
         } else if (event.kind === "released" || event.kind === "ended") {
           holders.delete(deliveryId(event.row));
+          // Canceled while it is being sent: a person may ask for it again meanwhile.
+          if (event.kind === "ended") inFlight.delete(deliveryId(event.row));
         } else if (event.kind === "claimed") {
           for (const { delivery } of event.claimed) {
             const holder = holders.get(deliveryId(delivery));

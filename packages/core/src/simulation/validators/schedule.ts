@@ -12,7 +12,8 @@ export const nothingIsEarly: Validator = {
     const notBefore = new Map<string, number>();
     return {
       on(event) {
-        if (event.kind === "hurried" || event.kind === "released") notBefore.delete(deliveryId(event.row));
+        if (event.kind === "hurried" || event.kind === "released" || event.kind === "ended")
+          notBefore.delete(deliveryId(event.row));
         if (event.kind === "posted") {
           const id = deliveryId(event.post);
           // The farthest ahead that any clock has been: without steps, exactly the world's.

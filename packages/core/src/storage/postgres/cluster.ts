@@ -1,6 +1,7 @@
 import { CHANGES_FORGET_EVERY, CHANGES_FORGOTTEN_AT_ONCE } from "../../domain/limits.ts";
 import type { ClusterNode, ClusterStore, NodeRole } from "../port.ts";
 import type { Connection, Database } from "./database.ts";
+import { SERVER_LIFE } from "./session.ts";
 import { statement } from "./statement.ts";
 
 /** A call that is repeated because its answer was lost changes nothing; a dead node of that id stays dead. */
@@ -37,16 +38,36 @@ const declareDead = statement<[there: boolean, dead: boolean]>(
 
 const removeNode = statement("node.remove", "DELETE FROM node WHERE id = $1");
 
+const CURSOR = `concat(pg_current_snapshot(), '|', ${SERVER_LIFE})`;
+const snapshotOf = (cursor: string): string => cursor.split("|", 1)[0] ?? "";
+const lifeOf = (cursor: string): string => cursor.slice(cursor.indexOf("|"));
+
 /**
  * By snapshots: numbers of transactions are given out in another order than they commit. What the last snapshot
- * did not see yet and this one does is what has changed, each exactly once.
+ * did not see yet and this one does is what has changed, each exactly once. A snapshot says nothing of numbers that were
+ * given out after a crash, so a cursor names the life of the server as well.
  */
-const findChanges = statement<[cursor: string, appIds: string[]]>(
+const findChanges = statement<[cursor: string, ids: string[], recalled: string[]]>(
   "change.find",
-  `SELECT pg_current_snapshot()::text, coalesce(array_agg(DISTINCT c.app_id), '{}') FROM change AS c
+  `SELECT ${CURSOR}, coalesce(array_agg(DISTINCT c.app_id), '{}'),
+     coalesce(array_agg(DISTINCT c.app_id) FILTER (WHERE c.recalled), '{}') FROM change AS c
    WHERE c.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)`,
 );
-const currentSnapshot = statement<[cursor: string]>("change.now", "SELECT pg_current_snapshot()::text");
+const currentCursor = statement<[cursor: string]>("change.now", `SELECT ${CURSOR}`);
+
+const recall = statement<[xid: string]>(
+  "change.recall",
+  "INSERT INTO change (app_id, recalled) VALUES ($1, TRUE) RETURNING xid::text",
+);
+const acknowledge = statement("node.acknowledge", "UPDATE node SET seen = $2 WHERE id = $1");
+/** A dead node starts nothing, and one that only accepts holds nothing. */
+const isRecalled = statement<[recalled: boolean]>(
+  "node.is_recalled",
+  `SELECT NOT EXISTS (
+     SELECT 1 FROM node WHERE NOT dead AND role <> 'api' AND id <> $2
+       AND (seen IS NULL OR split_part(seen, '|', 2) <> ${SERVER_LIFE}
+         OR NOT pg_visible_in_snapshot($1::xid8, split_part(seen, '|', 1)::pg_snapshot)))`,
+);
 
 /** A node that has not asked for as long as this was declared dead long since. */
 const lastSeenChange = statement<[id: number | null]>(
@@ -76,12 +97,24 @@ export function clusterStore({ dispatch, pulse }: Database): ClusterStore {
     },
     async findChanges({ after }) {
       if (after === null) {
-        const [[now] = [""]] = (await dispatch.query(currentSnapshot, [])).rows;
-        return { appIds: [], cursor: now };
+        const [[now] = [""]] = (await dispatch.query(currentCursor, [])).rows;
+        return { ids: [], recalled: [], gap: false, cursor: now };
       }
       if (++asked % CHANGES_FORGET_EVERY === 0) await forgetSeen(dispatch);
-      const [[cursor, appIds] = [after, []]] = (await dispatch.query(findChanges, [after])).rows;
-      return { appIds, cursor };
+      const { rows } = await dispatch.query(findChanges, [snapshotOf(after)]);
+      const [[cursor, ids, recalled] = [after, [], []]] = rows;
+      return { ids, recalled, gap: lifeOf(cursor) !== lifeOf(after), cursor };
+    },
+    async recall({ appId }) {
+      const [[xid] = [""]] = (await dispatch.query(recall, [appId])).rows;
+      return xid;
+    },
+    async acknowledge({ id, cursor }) {
+      await dispatch.query(acknowledge, [id, cursor]);
+    },
+    async isRecalled({ recall: xid, by }) {
+      const [[recalled] = [false]] = (await dispatch.query(isRecalled, [xid, by])).rows;
+      return recalled;
     },
   };
 }

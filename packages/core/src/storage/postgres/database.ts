@@ -1,9 +1,9 @@
 import type { Writable } from "node:stream";
 import pg from "pg";
 import { StoreUnavailable } from "../port.ts";
-import { CommitOutcome, type TransactionMark } from "./commit-outcome.ts";
+import { CommitOutcome, type Proof, type TransactionMark } from "./commit-outcome.ts";
 import { isBroken, toStoreError } from "./failure.ts";
-import { prepareSession, type Planning } from "./session.ts";
+import { prepareSession, type Planning, type Session } from "./session.ts";
 import type { Statement } from "./statement.ts";
 
 /** How long a caller waits for a connection before it is told that the store is not available. */
@@ -49,6 +49,22 @@ export interface ConnectionPool extends Connection {
    * `CommitInDoubt` only where the database cannot be asked.
    */
   transaction<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result>;
+  /**
+   * One statement that is a transaction by itself: a third of the messages, and one round trip. The same promise,
+   * for which `proof` has to tell on another connection whether it was stored; then its answer is lost.
+   */
+  write<Row extends readonly unknown[]>(writing: Writing<Row>): Promise<Row[] | LostAnswer>;
+}
+
+export interface Writing<Row extends readonly unknown[]> {
+  readonly asked: Statement<Row>;
+  readonly values: readonly SqlValue[];
+  readonly proof: Proof;
+}
+
+/** It was stored. */
+export interface LostAnswer {
+  readonly lost: TransactionMark;
 }
 
 export interface Database {
@@ -128,14 +144,14 @@ interface PgPoolOptions {
 }
 
 /** In one message, as every message costs both sides. */
-const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
-  SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`;
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()::text";
 
 class PgPool implements ConnectionPool {
   readonly #pool: pg.Pool;
   readonly #outcome: CommitOutcome;
   /** Clients that were warned since they last sent a COMMIT. */
   readonly #warned = new WeakMap<pg.ClientBase, string>();
+  readonly #sessions = new WeakMap<pg.ClientBase, Session>();
   #closed = false;
 
   constructor({ url, max, planning, silenceMs, onProblem }: PgPoolOptions) {
@@ -151,12 +167,7 @@ class PgPool implements ConnectionPool {
       pipeline: true,
       types: TYPES,
       // Awaited by the pool, although its types do not say so.
-      onConnect: (client): unknown => {
-        // Without a listener the loss of a connection in use would end the process; its queries reject anyway.
-        client.on("error", () => undefined);
-        client.on("notice", ({ code }) => void this.#warned.set(client, code ?? ""));
-        return prepareSession(client, planning);
-      },
+      onConnect: (client): unknown => this.#prepare(client, planning),
     });
     // A connection that the server ends while it is being closed is no problem.
     this.#pool.on("error", (error) => void (this.#closed || onProblem(error)));
@@ -183,7 +194,7 @@ class PgPool implements ConnectionPool {
       // Looked at below: an error of the work comes first.
       begun.catch(() => undefined);
       result = await work(transactionConnection(client));
-      mark = await begun;
+      mark = { xid: await begun, life: this.#sessionOf(client).life };
     } catch (error) {
       // COMMIT was not sent: whatever happened, nothing is stored.
       await this.#rollBack(client);
@@ -191,6 +202,29 @@ class PgPool implements ConnectionPool {
     }
     await this.#commit(client, mark);
     return result;
+  }
+
+  async write<Row extends readonly unknown[]>({
+    asked,
+    values,
+    proof,
+  }: Writing<Row>): Promise<Row[] | LostAnswer> {
+    const client = await this.#acquire();
+    const mark = { session: this.#sessionOf(client), proof };
+    this.#warned.delete(client);
+    let rows: Row[];
+    try {
+      ({ rows } = await run<Row>(client, asked, values));
+    } catch (error) {
+      const broken = isBroken(error);
+      client.release(broken);
+      if (!broken) throw toStoreError(error);
+      await this.#outcome.find(mark, { error, warning: this.#warned.get(client) });
+      return { lost: mark };
+    }
+    client.release();
+    this.#outcome.check(mark, this.#warned.get(client));
+    return rows;
   }
 
   async close(): Promise<void> {
@@ -209,6 +243,19 @@ class PgPool implements ConnectionPool {
       client.release(isBroken(error));
       throw toStoreError(error);
     }
+  }
+
+  async #prepare(client: pg.ClientBase, planning: Planning): Promise<void> {
+    // Without a listener the loss of a connection in use would end the process; its queries reject anyway.
+    client.on("error", () => undefined);
+    client.on("notice", ({ code }) => void this.#warned.set(client, code ?? ""));
+    this.#sessions.set(client, await prepareSession(client, planning));
+  }
+
+  #sessionOf(client: pg.ClientBase): Session {
+    const session = this.#sessions.get(client);
+    if (session === undefined) throw new Error("a connection of the pool was not prepared");
+    return session;
   }
 
   async #acquire(): Promise<pg.PoolClient> {
@@ -243,15 +290,16 @@ class PgPool implements ConnectionPool {
   }
 }
 
-async function begin(client: pg.PoolClient): Promise<TransactionMark> {
+/** Resolves to the transaction's number. */
+async function begin(client: pg.PoolClient): Promise<string> {
   gather(client);
   const answers: unknown = await client.query({ text: BEGIN, rowMode: "array" });
   // pg answers several statements with a list, which its types do not say.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the second statement's only row
-  const [, marked] = answers as [unknown, { rows: TransactionMark[] }];
-  const [mark] = marked.rows;
-  if (mark === undefined) throw new Error("a transaction has no number");
-  return mark;
+  const [, marked] = answers as [unknown, { rows: [xid: string][] }];
+  const [row] = marked.rows;
+  if (row === undefined) throw new Error("a transaction has no number");
+  return row[0];
 }
 
 /** Its promises may be left alone: the error that counts is the one that `work` rejects with. */

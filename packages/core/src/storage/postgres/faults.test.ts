@@ -127,6 +127,8 @@ const behindProxy = async (): Promise<{ url: string; proxy: CuttingProxy; scene:
   const proxy = await startCuttingProxy(url);
   proxies.push(proxy);
   const scene = await Scene.make(await open(proxy.url), fakeRuntime());
+  // The day's partitions are made in transactions of their own.
+  await scene.deliver();
   return { url, proxy, scene };
 };
 
@@ -136,7 +138,7 @@ const isStored = async (url: string, id: string): Promise<boolean> =>
 describe.skipIf(noPostgres)("when the answer to a COMMIT does not come", () => {
   test("although it went through, the store finds out and answers as if it had come", async () => {
     const { url, proxy, scene } = await behindProxy();
-    const accepted = scene.accepted({ leased: true });
+    const accepted = scene.accepted({ leased: true, eventId: "evt_1" });
     proxy.cut = "after";
     expect(await scene.acceptAll([accepted])).toEqual([{ kind: "accepted" }]);
     expect(await isStored(url, accepted.message.id)).toBe(true);
@@ -147,9 +149,45 @@ describe.skipIf(noPostgres)("when the answer to a COMMIT does not come", () => {
     expect(await scene.claimDue()).toMatchObject([{ delivery: { messageId: waiting.id } }]);
   });
 
-  test("because it never arrived, nothing is stored and the store says so", async () => {
+  test("of a commit of one statement, it is stored; who holds its deliveries went with the answer, so they wait", async () => {
     const { url, proxy, scene } = await behindProxy();
     const accepted = scene.accepted({ leased: true });
+    proxy.cut = "after";
+    expect(await scene.acceptAll([accepted])).toEqual([{ kind: "accepted", unleased: true }]);
+    expect(await isStored(url, accepted.message.id)).toBe(true);
+    expect(await scene.store.deliveries.findDueLanes({ after: null, limit: 10 })).toHaveLength(1);
+    expect(await scene.claimDue()).toMatchObject([{ delivery: { messageId: accepted.message.id } }]);
+    const unowed = { ...scene.accepted(), deliveries: [] };
+    proxy.cut = "after";
+    expect(await scene.acceptAll([unowed])).toEqual([{ kind: "accepted" }]);
+    expect(await isStored(url, unowed.message.id)).toBe(true);
+  });
+
+  test("of a commit of one statement, while its session works on, it is waited for", async () => {
+    const { url, proxy, scene } = await behindProxy();
+    const holder = new pg.Client({ connectionString: url });
+    await holder.connect();
+    await holder.query("BEGIN");
+    await holder.query("LOCK TABLE message IN EXCLUSIVE MODE");
+    const accepted = scene.accepted({ leased: true });
+    proxy.cut = "after";
+    const answer = scene.acceptAll([accepted]);
+    const waits =
+      "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    await expect.poll(() => runSql(url, waits)).toHaveLength(1);
+    expect(await isStored(url, accepted.message.id)).toBe(false);
+    await holder.query("COMMIT");
+    await holder.end();
+    expect(await answer).toEqual([{ kind: "accepted", unleased: true }]);
+    expect(await isStored(url, accepted.message.id)).toBe(true);
+  });
+
+  test.each([
+    ["a transaction", { eventId: "evt_1" }],
+    ["one statement", {}],
+  ])("because it never arrived, nothing is stored and the store says so: %s", async (_, options) => {
+    const { url, proxy, scene } = await behindProxy();
+    const accepted = scene.accepted({ leased: true, ...options });
     proxy.cut = "before";
     const refused = await scene.acceptAll([accepted]).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(StoreUnavailable);
@@ -174,6 +212,26 @@ describe.skipIf(noPostgres)("when the answer to a COMMIT does not come", () => {
     expect(await scene.due(accepted.message)).toMatchObject({ state: "sending" });
     expect(await scene.store.deliveries.findDueLanes({ after: null, limit: 10 })).toHaveLength(1);
     expect(await scene.claimDue()).toMatchObject([{ delivery: { messageId: accepted.message.id } }]);
+  });
+});
+
+describe.skipIf(noPostgres)("when settles are tried again after a commit in doubt", () => {
+  test("what came to them meanwhile is not taken for stored because they were", async () => {
+    const { url, proxy, scene } = await behindProxy();
+    const [first, second] = [await scene.accept({ leased: true }), await scene.accept({ leased: true })];
+    const [again, fresh] = [scene.settled(scene.delivery(first)), scene.settled(scene.delivery(second))];
+    proxy.cut = "after, for good";
+    await expect(scene.settle(again)).rejects.toBeInstanceOf(CommitInDoubt);
+    expect(await idsOf(url, "SELECT id FROM attempt")).toContain(again.attempt!.id);
+
+    proxy.cut = "before";
+    const batch = { accepted: [], settled: [again, fresh] };
+    const refused = await scene.store.deliveries.commit(batch).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StoreUnavailable);
+    proxy.cut = "nothing";
+    expect((await scene.store.deliveries.commit(batch)).settled).toEqual([false, true]);
+    expect(await idsOf(url, "SELECT id FROM attempt")).toContain(fresh.attempt!.id);
+    expect(await scene.due(second)).toBeUndefined();
   });
 });
 

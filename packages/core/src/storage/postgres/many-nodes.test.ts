@@ -161,7 +161,7 @@ describe.skipIf(noPostgres)("several nodes on one database", () => {
     const look = async (): Promise<void> => {
       const found = await cluster.findChanges({ after: cursor });
       ({ cursor } = found);
-      for (const appId of found.appIds) told.set(appId, (told.get(appId) ?? 0) + 1);
+      for (const appId of found.ids) told.set(appId, (told.get(appId) ?? 0) + 1);
     };
     const looking = (async () => {
       while (!state.isDone) await look();

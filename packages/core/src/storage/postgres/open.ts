@@ -10,9 +10,11 @@ import { environmentStore } from "./control-plane/environments.ts";
 import { eventTypeStore } from "./control-plane/event-types.ts";
 import { connectionsOf, type Database, openDatabase, POOL_SIZES, type PoolSizes } from "./database.ts";
 import { deliveryStore } from "./deliveries/delivery-store.ts";
+import { cancellationStore } from "./history/cancellations.ts";
 import { contentStore } from "./history/contents.ts";
 import { historyStore } from "./history/history-store.ts";
 import { overviewStore } from "./history/overview.ts";
+import { searchStore } from "./history/search.ts";
 import { migratePostgres } from "./migrate.ts";
 import { taskStore } from "./tasks/task-store.ts";
 import { ensureDaysAhead, PartitionKeeper } from "./partitions.ts";
@@ -39,7 +41,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     await checkServer(database, { url, connections: connectionsOf(connections), onProblem });
     if ((await checkSchema(database)) === "empty") await migratePostgres({ url });
     await ensureDaysAhead(database.dispatch);
-    return new PostgresStore(database, onProblem);
+    return new PostgresStore(database, { url, onProblem });
   } catch (error) {
     await database.close();
     throw error;
@@ -57,27 +59,31 @@ class PostgresStore implements Store {
   readonly polling;
   readonly dataKeys;
   readonly overview;
+  readonly search;
   readonly contents;
+  readonly cancellations;
   readonly tasks;
   readonly cluster;
   readonly #database: Database;
   readonly #partitions: PartitionKeeper;
 
-  constructor(database: Database, onProblem: (error: Error) => void) {
+  constructor(database: Database, { url, onProblem }: { url: string; onProblem: (error: Error) => void }) {
     this.#database = database;
     this.#partitions = new PartitionKeeper(database.dispatch, { onProblem });
     this.deliveries = deliveryStore(database, { partitions: this.#partitions, onProblem });
     this.environments = environmentStore(database);
     this.credentials = credentialStore(database);
     this.applications = applicationStore(database);
-    this.endpoints = endpointStore(database);
+    this.endpoints = endpointStore(database, { partitions: this.#partitions });
     this.eventTypes = eventTypeStore(database);
     this.history = historyStore(database, { partitions: this.#partitions });
     this.polling = pollingStore(database);
-    this.dataKeys = dataKeyStore(database);
+    this.dataKeys = dataKeyStore(database, { url });
     this.overview = overviewStore(database);
+    this.search = searchStore(database);
     this.contents = contentStore(database);
-    this.tasks = taskStore(database);
+    this.cancellations = cancellationStore(database, { partitions: this.#partitions });
+    this.tasks = taskStore(database, { partitions: this.#partitions });
     this.cluster = clusterStore(database);
   }
 

@@ -5,7 +5,7 @@
 import { ksuidFloor, ksuidTime } from "../../domain/ksuid.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import { DAY_MS, parseTime, toIso } from "../../domain/time.ts";
-import { StoreUnavailable } from "../port.ts";
+import { StoreUnavailable, type Telling } from "../port.ts";
 import type { Connection, ConnectionPool } from "./database.ts";
 import { LOCK } from "./locks.ts";
 import { statement } from "./statement.ts";
@@ -130,6 +130,12 @@ export class PartitionKeeper {
   constructor(pool: ConnectionPool, { onProblem }: { onProblem: (error: Error) => void }) {
     this.#pool = pool;
     this.#onProblem = onProblem;
+  }
+
+  /** The same for messages about another write. */
+  async ensureForTold(tells: Telling["tells"]): Promise<void> {
+    if (tells === undefined || tells.length === 0) return;
+    await this.ensureFor({ message: tells.map(({ message }) => message.id), attempt: [] });
   }
 
   async ensureFor(ids: NewIds): Promise<void> {

@@ -19,11 +19,37 @@ const FIXED_PLANS = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "e
   .map((name) => `set_config('${name}', 'off', false)`)
   .join(", ");
 
-/** What our statements take for granted, set on each connection when it is made. */
-export async function prepareSession(client: ClientBase, planning: Planning): Promise<void> {
+/**
+ * Names the time from one start of the server to its next, the restart by itself after a crash included. A crash
+ * forgets the numbers of transactions of which nothing had reached the disk, and gives them out again: what it says
+ * of a number is about ours only while it lives on. A crash begins the statistics anew, and another server, to which
+ * a failover leads, has others. https://www.postgresql.org/docs/current/monitoring-stats.html
+ */
+export const SERVER_LIFE = `(
+  SELECT concat(extract(epoch FROM pg_postmaster_start_time()), ' ', extract(epoch FROM stats_reset))
+  FROM pg_stat_wal)`;
+
+/** Names a session: the number of a process is given out again. Of a row of `pg_stat_activity`. */
+export const SESSION = "concat(pid, ' ', extract(epoch FROM backend_start))";
+
+/** By what a connection's session is found on another one. */
+export interface Session {
+  /** Of `SESSION`. */
+  readonly name: string;
+  /** Of `SERVER_LIFE`. */
+  readonly life: string;
+}
+
+/** Sets what our statements take for granted on a connection that was just made. */
+export async function prepareSession(client: ClientBase, planning: Planning): Promise<Session> {
   const settings =
     planning === "fixed"
       ? `${DURABLE}, ${FIXED_PLANS}, set_config('plan_cache_mode', 'force_generic_plan', false)`
       : DURABLE;
-  await client.query(`SELECT ${settings}`);
+  const { rows } = await client.query<Session>(
+    `SELECT ${settings}, ${SERVER_LIFE} AS life,
+       (SELECT ${SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS name`,
+  );
+  const [{ name, life } = { name: "", life: "" }] = rows;
+  return { name, life };
 }

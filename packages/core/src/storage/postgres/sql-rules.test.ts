@@ -25,6 +25,7 @@ const LEADS: Readonly<Record<string, readonly string[]>> = {
   polling_entry: ["app_id"],
   polling_head: ["environment_id", "app_id"],
   background_task: ["environment_id"],
+  wipe: ["environment_id"],
 };
 
 /** Statements that go over all applications, and why. */

@@ -8,7 +8,14 @@ import type { Message } from "../../domain/message.ts";
 import type { PollingConsumer, PollingEndpoint } from "../../domain/polling-endpoint.ts";
 import type { Task } from "../../domain/task.ts";
 import type { DataKey, IdempotentAnswer } from "../port.ts";
-import { type Classification, sealedMap, sealedSecrets, sealedText, sealedTransformation } from "./fields.ts";
+import {
+  type Classification,
+  sealedAccess,
+  sealedMap,
+  sealedSecrets,
+  sealedText,
+  sealedTransformation,
+} from "./fields.ts";
 
 export const ENDPOINT: Classification<Endpoint> = {
   id: "plain",
@@ -26,6 +33,7 @@ export const ENDPOINT: Classification<Endpoint> = {
   secrets: sealedSecrets,
   headers: sealedMap,
   transformation: sealedTransformation,
+  access: sealedAccess,
   metadata: "plain",
   fifo: "plain",
   timeoutMs: "plain",
@@ -51,8 +59,11 @@ export const PLAIN = {
   environment: {
     id: "plain",
     name: "plain",
+    type: "plain",
     retentionDays: "plain",
+    settings: "plain",
     createdAt: "plain",
+    updatedAt: "plain",
   } satisfies AllPlain<Environment>,
   // The text itself is not in it: only its hash.
   credential: {
@@ -124,6 +135,7 @@ export const PLAIN = {
     schemas: "plain",
     groupName: "plain",
     featureFlags: "plain",
+    retryScheduleMs: "plain",
     createdAt: "plain",
     updatedAt: "plain",
   } satisfies AllPlain<EventType>,
@@ -137,6 +149,7 @@ export const PLAIN = {
     payload: "plain",
     payloadExpiresAt: "plain",
     createdAt: "plain",
+    deliverAt: "plain",
   } satisfies AllPlain<Message>,
   attempt: {
     id: "plain",

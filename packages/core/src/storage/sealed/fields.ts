@@ -1,4 +1,5 @@
 import type { EndpointSecret } from "../../domain/endpoint.ts";
+import type { ReceiverAccess } from "../../domain/receiver-access.ts";
 import type { Transformation } from "../../domain/transformation.ts";
 import { type Cell, isSealed } from "./cell.ts";
 
@@ -57,6 +58,14 @@ export const sealedTransformation: SealedField<Transformation | null> = {
   isSealed: (transformation) =>
     transformation === null ||
     (sealedText.isSealed(transformation.code ?? "") && sealedMap.isSealed(transformation.variables ?? {})),
+};
+
+/** All of it in one, in the place of the certificate: so nobody can take a part of it away. */
+export const sealedAccess: SealedField<ReceiverAccess | null> = {
+  seal: (access, cell) =>
+    access && { oauth: null, identity: cell.seal(JSON.stringify(access)), serverCa: null },
+  open: (access, cell) => access && JSON.parse(cell.open(access.identity ?? "")),
+  isSealed: (access) => access === null || isSealed(access.identity ?? ""),
 };
 
 function mapParts(

@@ -169,6 +169,73 @@ test("what was stored in the clear before there were keys is sealed at the first
   await expect(again.endpoints.listAll(scene.app.id)).rejects.toThrow(SealError);
 });
 
+test("a start that is cut short before the traces are gone is followed by one that removes them, and by none that does it again", async () => {
+  const state = new ModelState({ clustered: false });
+  const plain = openModelStore(state);
+  const scene = await Scene.make(plain, runtime);
+  const answer = { ...scene.answer("create"), body: JSON.stringify({ key: SECRET }) };
+  await plain.endpoints.insert(scene.newEndpoint(secretive), { idempotency: answer });
+  const deleted = await scene.addEndpoint(secretive);
+  await plain.endpoints.delete({ appId: deleted.appId, id: deleted.id });
+  const keys = ring(masterKey());
+  const asked: string[] = [];
+  const openWith = (outcome: "the power is cut" | "the disk is full" | "erased") => {
+    const eraseTraces = async () => {
+      asked.push(outcome);
+      if (outcome === "the power is cut") throw new Error(outcome);
+      if (outcome === "the disk is full") return { kind: "postponed" as const, reason: outcome };
+      return plain.dataKeys.eraseTraces();
+    };
+    const store = { ...plain, dataKeys: { ...plain.dataKeys, eraseTraces } };
+    return openSealed(store, { ring: keys, runtime });
+  };
+  await expect(openWith("the power is cut")).rejects.toThrow("the power is cut");
+  // A disk that is too full for it is no reason to refuse the start.
+  await openWith("the disk is full");
+  expect(dump(state)).toContain(SECRET);
+  await openWith("erased");
+  for (const canary of [SECRET, HEADER]) expect(dump(state)).not.toContain(canary);
+  const sealed = await openWith("erased");
+  expect(asked).toEqual(["the power is cut", "the disk is full", "erased"]);
+  expect((await sealed.endpoints.listAll(scene.app.id)).at(-1)).toMatchObject(secretive);
+});
+
+test("the key of a deleted environment leaves the memory of every node that hears of it, and does not come back", async () => {
+  const { plain, scene, keys } = await makeScene();
+  const answer = scene.answer("create");
+  await scene.store.endpoints.insert(scene.newEndpoint(secretive), { idempotency: answer });
+  let reads = 0;
+  const list = () => {
+    reads++;
+    return plain.dataKeys.list();
+  };
+  const counted = { ...plain, dataKeys: { ...plain.dataKeys, list } };
+  const node = async () => openSealed(counted, { ring: ring(...keys), runtime });
+  const hearing = ["its own", "another one's, by its id", "another one's, by all that live"] as const;
+  const nodes = await Promise.all(hearing.map(node));
+  const readsOf = async (store: (typeof nodes)[number]): Promise<number> => {
+    const before = reads;
+    await store.endpoints.listAll(scene.app.id);
+    return reads - before;
+  };
+  for (const store of nodes) expect(await readsOf(store)).toBe(0);
+  const [own, byId, byAll] = nodes;
+  const { id } = scene.environment;
+  await own!.environments.delete({ id, now: scene.now });
+  expect(await byId!.environments.find(id)).toBeNull();
+  await byAll!.environments.list();
+  // Whoever opens one of its secrets has to read the key each time: nobody keeps it.
+  for (const [at, store] of nodes.entries()) {
+    for (let again = 0; again < 2; again++) expect(await readsOf(store), hearing[at]).toBe(1);
+  }
+  // Nor does a node that starts before the rows are gone.
+  const late = await node();
+  const before = reads;
+  const query = { environmentId: id, scope: answer.scope, now: scene.now };
+  expect(await late.environments.findAnswer(query)).toEqual(answer);
+  expect(reads - before).toBe(1);
+});
+
 test("what is sealed opens in its own place alone, and not when a character of it is changed", () => {
   const key = { environmentId: "env_1", id: "dkey_1", key: createSecretKey(runtime.random.bytes(32)) };
   const place = { table: "endpoint", row: "app_1/ep_1", column: "secrets" };

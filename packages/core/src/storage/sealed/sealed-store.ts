@@ -35,7 +35,9 @@ export function sealedStore(store: Store, keys: DataKeys): Store {
     // Messages and attempts: see PLAIN in classification.ts.
     history: store.history,
     overview: store.overview,
+    search: store.search,
     contents: store.contents,
+    cancellations: store.cancellations,
     // Encrypted already.
     dataKeys: store.dataKeys,
     cluster: store.cluster,
@@ -96,7 +98,31 @@ function environments(
       await keys.cells(stored.id);
       return stored;
     },
-    list: () => store.list(),
+    async insert(environment, options) {
+      const result = await store.insert(environment, await answers.seal(options));
+      if (result.kind === "inserted") await keys.cells(environment.id);
+      return result;
+    },
+    // A node asks here for what another one changed, a deletion included, within the change feed's second.
+    async find(id) {
+      const environment = await store.find(id);
+      if (environment === null) keys.forget(id);
+      return environment;
+    },
+    // Asked for now and then: whatever was missed is made up for.
+    async list() {
+      const living = await store.list();
+      keys.forgetOthers(living.map(({ id }) => id));
+      return living;
+    },
+    update: (environment, options) => store.update(environment, options),
+    async delete(query) {
+      const deleted = await store.delete(query);
+      keys.forget(query.id);
+      return deleted;
+    },
+    listDeleted: () => store.listDeleted(),
+    purge: (request) => store.purge(request),
     findAnswer: async (query) => answers.open(await store.findAnswer(query)),
   };
 }
@@ -110,6 +136,10 @@ function applications(
       const result = await store.insert(application, await answers.seal(options));
       endpoints.saw(result.kind === "inserted" ? application : result.existing);
       return result;
+    },
+    async ensureOperational(application) {
+      await store.ensureOperational(application);
+      endpoints.saw(application);
     },
     find: async (query) => endpoints.saw(await store.find(query)),
     findById: async (id) => endpoints.saw(await store.findById(id)),
@@ -148,6 +178,7 @@ function eventTypes(store: EventTypeStore, answers: SealedAnswers): EventTypeSto
     insert: async (eventType, options) => store.insert(eventType, await answers.seal(options)),
     find: (query) => store.find(query),
     findMissing: (query) => store.findMissing(query),
+    listRetrySchedules: (query) => store.listRetrySchedules(query),
     list: (query) => store.list(query),
     update: (eventType, options) => store.update(eventType, options),
     delete: (query) => store.delete(query),

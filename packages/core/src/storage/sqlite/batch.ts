@@ -11,6 +11,7 @@ import type {
   EndpointChange,
   NextState,
   SettledDelivery,
+  Telling,
 } from "../port.ts";
 import { deliveryStateCodeOf, statusCodeOf } from "../codes.ts";
 import { jsonOrNull } from "./rows/json.ts";
@@ -22,11 +23,33 @@ export interface EncodedBatch {
   readonly accepted: SqlValue[];
   /** 1 for each that is noted for polling endpoints; null = for none. */
   readonly polled: Uint8Array | null;
+  /** When each scheduled one is sent, 0 for the others; null = none is scheduled. */
+  readonly deliverAt: Float64Array | null;
   readonly settledCount: number;
   readonly settled: SqlValue[];
+  /** Messages about settled deliveries; null = none, which is nearly always so. */
+  readonly told: readonly EncodedTold[] | null;
+  /** Messages to note for `ContentStore.wipe`; null = none. */
+  readonly wipes: readonly EncodedWipe[] | null;
   /** Response bodies that are bytes, one after the other; their lengths stand among the settled values. */
   readonly bytes: Uint8Array;
 }
+
+export interface EncodedWipe {
+  readonly environmentId: string;
+  readonly appId: string;
+  readonly messageId: string;
+}
+
+export interface EncodedTold {
+  /** The place of its settled delivery in the batch, and the least that must have become of it, of SETTLED. */
+  readonly place: number;
+  readonly least: number;
+  readonly values: SqlValue[];
+}
+
+/** What became of a settled delivery; each includes the ones before it. */
+export const SETTLED = { lost: 0, held: 1, disabled: 2 } as const;
 
 export const NEXT = { ended: 0, retry: 1, paused: 2 } as const satisfies Record<NextState["kind"], number>;
 /** `disable_failing` carries when the run of failures began in place of the reason. */
@@ -59,13 +82,25 @@ export function encodeBatch(batch: CommitBatch): EncodedBatch {
   for (const item of batch.accepted) encodeAccepted(accepted, item);
   const settled: SqlValue[] = [];
   let byteLength = 0;
-  for (const item of batch.settled) byteLength += encodeSettled(settled, item);
+  let told: EncodedTold[] | null = null;
+  let wipes: EncodedWipe[] | null = null;
+  for (const item of batch.settled) {
+    byteLength += encodeSettled(settled, item);
+    if (item.wipeIn !== undefined) {
+      const { appId, messageId } = item.delivery;
+      (wipes ??= []).push({ environmentId: item.wipeIn, appId, messageId });
+    }
+    if (item.tells !== undefined) (told ??= []).push(...encodeTold(batch, item));
+  }
   return {
     acceptedCount: batch.accepted.length,
     accepted,
     polled: polledOf(batch.accepted),
+    deliverAt: deliverAtOf(batch.accepted),
     settledCount: batch.settled.length,
     settled,
+    told,
+    wipes,
     bytes: byteLength === 0 ? NO_BYTES : gatherBytes(batch.settled, byteLength),
   };
 }
@@ -78,6 +113,17 @@ function polledOf(accepted: readonly AcceptedMessage[]): Uint8Array | null {
     polled[index] = 1;
   }
   return polled;
+}
+
+function deliverAtOf(accepted: readonly AcceptedMessage[]): Float64Array | null {
+  let times: Float64Array | null = null;
+  for (let index = 0; index < accepted.length; index++) {
+    const at = accepted[index]?.message.deliverAt ?? null;
+    if (at === null) continue;
+    times ??= new Float64Array(accepted.length);
+    times[index] = at;
+  }
+  return times;
 }
 
 function encodeAccepted(values: SqlValue[], accepted: AcceptedMessage): void {
@@ -99,6 +145,25 @@ function encodeAccepted(values: SqlValue[], accepted: AcceptedMessage): void {
     deliveries.length,
   );
   for (const { endpointId, leased } of deliveries) values.push(endpointId, leased ? 1 : 0);
+}
+
+/** Messages about another write, for `AcceptWriter.tell`. */
+export function encodeTells(tells: Telling["tells"]): readonly SqlValue[][] {
+  return (tells ?? []).map((accepted) => {
+    const values: SqlValue[] = [];
+    encodeAccepted(values, accepted);
+    return values;
+  });
+}
+
+function encodeTold({ settled }: CommitBatch, item: SettledDelivery): EncodedTold[] {
+  const place = settled.indexOf(item);
+  const tells = item.tells ?? [];
+  return encodeTells(tells.map(({ accepted }) => accepted)).map((values, index) => ({
+    place,
+    least: SETTLED[tells[index]?.when ?? "held"],
+    values,
+  }));
 }
 
 /** Returns how many bytes its response body adds to the batch's. */

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import {
   TRANSFER_TABLES,
   type ColumnKind,
@@ -9,6 +10,7 @@ import {
 } from "../transfer/tables.ts";
 import { openConnection } from "./connection.ts";
 import { DATABASE_FILE, LOCK_FILE } from "./files.ts";
+import { ANSWER_IN_THE_CLEAR, ENDPOINT_IN_THE_CLEAR } from "./in-the-clear.ts";
 import { lockDirectory } from "./lock.ts";
 import { assertCurrent } from "./migrate.ts";
 import { query, type SqlValue } from "./values.ts";
@@ -37,6 +39,7 @@ export async function* exportSqlite(directory: string): AsyncGenerator<TransferR
     const db = openConnection({ path, readOnly: true, cacheKib: CACHE_KIB });
     try {
       assertCurrent(db);
+      assertSealed(db, directory);
       for (const table of TRANSFER_TABLES) {
         const rows = query<SqlValue[]>(db, selectOf(table)).iterate();
         for (const row of rows) {
@@ -52,6 +55,17 @@ export async function* exportSqlite(directory: string): AsyncGenerator<TransferR
   } finally {
     lock.close();
   }
+}
+
+/** Whoever makes a file of a database does not expect secrets in it that can be read. */
+function assertSealed(db: DatabaseSync, directory: string): void {
+  const inTheClear = query<[number]>(
+    db,
+    `SELECT EXISTS (SELECT 1 FROM endpoint WHERE ${ENDPOINT_IN_THE_CLEAR})
+       OR EXISTS (SELECT 1 FROM idempotency WHERE ${ANSWER_IN_THE_CLEAR})`,
+  ).get()?.[0];
+  if (inTheClear !== 0)
+    throw new Error(`Secrets in ${directory} are not encrypted yet: start the server on it once.`);
 }
 
 function selectOf({ name, columns }: TransferTable): string {

@@ -11,10 +11,11 @@ import {
   eventTypeStore,
 } from "./client/control-plane.ts";
 import { deliveryStore, type Threads } from "./client/deliveries.ts";
-import { contentStore } from "./client/contents.ts";
+import { cancellationStore, contentStore } from "./client/contents.ts";
 import { historyStore } from "./client/history.ts";
 import { pollingStore } from "./client/polling.ts";
 import { overviewStore } from "./client/overview.ts";
+import { searchStore } from "./client/search.ts";
 import { taskStore } from "./client/tasks.ts";
 import { DATABASE_FILE, LOCK_FILE, RESERVE_FILE, type WorkerFiles } from "./files.ts";
 import type { Reader } from "./reader/reader.ts";
@@ -105,7 +106,9 @@ class SqliteStore implements Store {
   readonly polling;
   readonly dataKeys;
   readonly overview;
+  readonly search;
   readonly contents;
+  readonly cancellations;
   readonly tasks;
   readonly cluster = null;
   readonly #threads: Threads;
@@ -129,7 +132,9 @@ class SqliteStore implements Store {
     this.polling = pollingStore(threads);
     this.dataKeys = dataKeyStore(threads);
     this.overview = overviewStore(threads);
+    this.search = searchStore(threads);
     this.contents = contentStore(threads);
+    this.cancellations = cancellationStore(threads);
     this.tasks = taskStore(threads);
   }
 

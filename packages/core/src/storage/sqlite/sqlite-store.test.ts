@@ -22,12 +22,29 @@ storeConformance("SQLite", async (): Promise<StoreHandle> => {
   const store = await openSqliteStore({ directory, reserveBytes: RESERVE_BYTES });
   return {
     store,
+    countRows: async () => countRows(join(directory, DATABASE_FILE)),
     async dispose() {
       await store.close();
       await rm(directory, { recursive: true });
     },
   };
 });
+
+/** Of every table, but for what is of no environment. */
+function countRows(path: string): Record<string, number> {
+  const db = openConnection({ path, readOnly: true, cacheKib: 1_024 });
+  const tables = db
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+    .all();
+  const counts = tables
+    .map(({ name }) => String(name))
+    .filter((name) => !["listed", "idempotency_part"].includes(name))
+    .map(
+      (name) => [name, Number(db.prepare(`SELECT count(*) AS rows FROM ${name}`).get()?.["rows"])] as const,
+    );
+  db.close();
+  return Object.fromEntries(counts);
+}
 
 const CHILD = fileURLToPath(new URL("./testing/commit-until-killed.ts", import.meta.url));
 

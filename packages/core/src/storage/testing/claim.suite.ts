@@ -28,6 +28,35 @@ export function claimSuite(makeStore: MakeStore): void {
     expect(await scene.claimDue()).toHaveLength(1);
   });
 
+  test("a scheduled message says when it is due, and is claimed then; a message of now is not held up", async () => {
+    const scene = await setup();
+    const deliverAt = scene.now + 60 * SECOND_MS;
+    const scheduled = await scene.accept({ deliverAt });
+    const atOnce = await scene.accept();
+    const found = await scene.store.history.findMessage({ appId: scene.app.id, ref: scheduled.id });
+    expect(found).toEqual(scheduled);
+    expect(await scene.due(scheduled)).toMatchObject({
+      state: "pending",
+      nextAttemptAt: deliverAt,
+      attempts: 0,
+    });
+    expect((await scene.claimDue()).map(({ delivery }) => delivery.messageId)).toEqual([atOnce.id]);
+    await scene.runtime.advance(60 * SECOND_MS);
+    expect((await scene.claimDue()).map(({ delivery }) => delivery.messageId)).toEqual([scheduled.id]);
+  });
+
+  test("on a FIFO endpoint a scheduled message keeps its place", async () => {
+    const scene = await setup();
+    const fifo = await scene.addEndpoint({ fifo: true });
+    const endpoints = [fifo];
+    const scheduled = await scene.accept({ endpoints: [fifo], deliverAt: scene.now + 60 * SECOND_MS });
+    const behind = await scene.accept({ endpoints: [fifo] });
+    expect(await scene.claimDue({ endpoints, fifo: true })).toEqual([]);
+    await scene.runtime.advance(60 * SECOND_MS);
+    const claimed = await scene.claimDue({ endpoints, fifo: true });
+    expect(claimed.map(({ delivery }) => delivery.messageId)).toEqual([scheduled.id, behind.id]);
+  });
+
   test("an accepted message is due at once, in the order of acceptance, also when the clock is set back", async () => {
     const scene = await setup();
     const first = await scene.accept();

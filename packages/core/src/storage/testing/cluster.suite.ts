@@ -165,7 +165,7 @@ export function clusterSuite(makeStore: MakeStore): void {
     ).toBeNull();
   });
 
-  test("changes of applications and endpoints, by people and by deliveries, are told to the others", async () => {
+  test("changes of applications, endpoints and event types, by people and by deliveries, are told to the others", async () => {
     const scene = await setup();
     const cluster = clusterOf(scene);
     const stranger = await scene.addApplication();
@@ -173,7 +173,7 @@ export function clusterSuite(makeStore: MakeStore): void {
     const changed = async (): Promise<string[]> => {
       const found = await cluster.findChanges({ after: cursor });
       cursor = found.cursor;
-      return [...new Set(found.appIds)];
+      return [...new Set(found.ids)];
     };
     const told = async (write: () => Promise<unknown>): Promise<void> => {
       await write();
@@ -196,5 +196,40 @@ export function clusterSuite(makeStore: MakeStore): void {
       scene.store.applications.delete({ environmentId: scene.environment.id, id: scene.app.id }),
     );
     expect(await changed()).not.toContain(stranger.id);
+    const eventType = scene.newEventType();
+    const { environmentId, name } = eventType;
+    await scene.store.eventTypes.insert(eventType, {});
+    await scene.store.eventTypes.update({ ...eventType, retryScheduleMs: [1_000] });
+    expect(await changed()).toEqual([environmentId]);
+    await scene.store.eventTypes.delete({ environmentId, name });
+    expect(await changed()).toEqual([environmentId]);
+  });
+
+  test("a recall is done once every other node that lives and sends has said so", async () => {
+    const scene = await setup();
+    const cluster = clusterOf(scene);
+    await cluster.join({ id: "node_b", role: "worker" });
+    await cluster.join({ id: "node_api", role: "api" });
+    const start = await cluster.findChanges({ after: null });
+    await cluster.acknowledge({ id: "node_b", cursor: start.cursor });
+    const recall = await cluster.recall({ appId: scene.app.id });
+    const isDone = (): Promise<boolean> => cluster.isRecalled({ recall, by: scene.leaseId });
+    expect(await isDone()).toBe(false);
+    await scene.store.endpoints.update({ ...scene.endpoint, url: "https://new.example/" }, {});
+    const found = await cluster.findChanges({ after: start.cursor });
+    expect([found.ids, found.recalled]).toEqual([[scene.app.id], [scene.app.id]]);
+    await cluster.acknowledge({ id: "node_b", cursor: found.cursor });
+    expect(await isDone()).toBe(true);
+    // One that has just joined may hold something from before it began to read.
+    await cluster.join({ id: "node_c", role: "all" });
+    expect(await cluster.isRecalled({ recall: await cluster.recall({ appId: "app_x" }), by: "node_b" })).toBe(
+      false,
+    );
+    const { beats } = (await nodeOf(scene, "node_c"))!;
+    await cluster.declareDead({ id: "node_c", beats });
+    expect(await isDone()).toBe(true);
+    const next = await cluster.findChanges({ after: found.cursor });
+    expect(next.recalled).toEqual(["app_x"]);
+    expect((await cluster.findChanges({ after: next.cursor })).recalled).toEqual([]);
   });
 }

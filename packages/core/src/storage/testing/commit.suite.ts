@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Message } from "../../domain/message.ts";
 import { DAY_MS, SECOND_MS } from "../../domain/time.ts";
-import type { SettledDelivery } from "../port.ts";
+import { NO_LEASE, type SettledDelivery } from "../port.ts";
 import { FIRST_PAGE } from "./scene.ts";
 import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
@@ -236,6 +236,22 @@ export function commitSuite(makeStore: MakeStore): void {
       withMessage: false,
     });
     expect(attempts.map(({ attempt }) => attempt)).toEqual([late.attempt]);
+  });
+
+  test("an attempt that no delivery is behind is recorded, and takes nothing from one that is owed", async () => {
+    const scene = await setup();
+    const owed = await scene.accept();
+    const { message } = scene.accepted();
+    await scene.acceptAll([{ ...scene.accepted(), message, deliveries: [] }]);
+    const alone = scene.settled(scene.delivery(message), { leaseId: NO_LEASE });
+    const beside = scene.settled(scene.delivery(owed), { leaseId: NO_LEASE });
+    expect(await scene.settle(alone, beside)).toEqual([false, false]);
+    for (const { attempt } of [alone, beside]) {
+      const { appId, messageId, id: attemptId } = attempt!;
+      expect(await scene.store.history.findAttempt({ appId, messageId, attemptId })).toEqual(attempt);
+    }
+    expect(await scene.due(message)).toBeUndefined();
+    expect(await scene.due(owed)).toMatchObject({ state: "pending", attempts: 0 });
   });
 
   test("the same lease cannot settle an older attempt of a delivery that moved on", async () => {

@@ -73,6 +73,28 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     expect(await scene.store.endpoints.listAll(appId)).toContainEqual(changed);
   });
 
+  test("an endpoint keeps what its receiver asks of us", async () => {
+    const scene = await setup();
+    const oauth = {
+      authMethod: "clientSecretPost",
+      clientId: "posthaste",
+      clientSecret: "hush",
+      jwt: null,
+      tokenUrl: "https://auth.example.com/token",
+      scopes: ["events"],
+      extraParams: null,
+      extraHeaders: { "x-tenant": "ana" },
+    } as const;
+    const endpoint = await scene.addEndpoint({ access: { oauth, identity: "PEM", serverCa: null } });
+    const { appId } = endpoint;
+    expect(await scene.store.endpoints.listAll(appId)).toContainEqual(endpoint);
+    for (const access of [{ oauth: null, identity: null, serverCa: "PEM" }, null]) {
+      const changed = { ...endpoint, access };
+      expect(await scene.store.endpoints.update(changed, {})).toBe("updated");
+      expect(await scene.store.endpoints.listAll(appId)).toContainEqual(changed);
+    }
+  });
+
   test("another environment does not see an application", async () => {
     const scene = await setup();
     const other = await setup();
@@ -275,6 +297,23 @@ export function controlPlaneSuite(makeStore: MakeStore): void {
     expect(await eventTypes.delete({ environmentId, name })).toBe(true);
     expect(await eventTypes.delete({ environmentId, name })).toBe(false);
     expect(await eventTypes.find({ environmentId, name })).toBeNull();
+  });
+
+  test("retry schedules of event types are listed, each environment's own", async () => {
+    const scene = await setup();
+    const { eventTypes } = scene.store;
+    const { id: environmentId } = scene.environment;
+    await eventTypes.insert(scene.newEventType({ name: "a.plain" }), {});
+    const own = scene.newEventType({ name: "b.own", retryScheduleMs: [1_000, 2_500] });
+    await eventTypes.insert(own, {});
+    expect(await eventTypes.find({ environmentId, name: "b.own" })).toEqual(own);
+    const waits = () => eventTypes.listRetrySchedules({ environmentId });
+    expect(await waits()).toEqual([{ name: "b.own", waitsMs: [1_000, 2_500] }]);
+    expect(await eventTypes.listRetrySchedules({ environmentId: scene.id("env_") })).toEqual([]);
+    await eventTypes.update({ ...own, retryScheduleMs: [] });
+    expect(await waits()).toEqual([{ name: "b.own", waitsMs: [] }]);
+    await eventTypes.update({ ...own, retryScheduleMs: null });
+    expect(await waits()).toEqual([]);
   });
 
   test("a change based on an older event type is stale, whoever made the newer one", async () => {

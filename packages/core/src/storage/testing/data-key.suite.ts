@@ -39,4 +39,20 @@ export function dataKeySuite(makeStore: MakeStore): void {
     expect(await dataKeys.update(rewrapped, key)).toBe(false);
     expect(await dataKeys.list()).toContainEqual(rewrapped);
   });
+
+  test("removing traces of what lay in the clear takes nothing else along", async () => {
+    const scene = await setup();
+    const key = newKey(scene);
+    await scene.store.dataKeys.ensure(key);
+    const gone = await scene.addEndpoint();
+    await scene.store.endpoints.delete({ appId: scene.app.id, id: gone.id });
+    const answer = { ...scene.answer("create"), body: "sealed.1.dkey_1.AAAA" };
+    await scene.store.endpoints.update(scene.endpoint, { idempotency: answer });
+    await scene.accept();
+    expect(await scene.store.dataKeys.eraseTraces()).toEqual({ kind: "erased" });
+    expect(await scene.store.endpoints.listAll(scene.app.id)).toEqual([scene.endpoint]);
+    expect(await scene.store.dataKeys.list()).toContainEqual(key);
+    expect(await scene.findAnswer(answer.scope)).toEqual(answer);
+    expect(await scene.store.dataKeys.eraseTraces()).toEqual({ kind: "erased" });
+  });
 }

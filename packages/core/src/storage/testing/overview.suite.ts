@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { AttemptCountQuery } from "../port-overview.ts";
+import { operationalAppId, operationalApplication } from "../../domain/operational.ts";
+import type { AttemptCountQuery, TypeCountStep } from "../port-overview.ts";
 import type { Scene } from "./scene.ts";
 import { type MakeStore, setupWithSharedStore } from "./setup.ts";
 
@@ -42,6 +43,58 @@ export function overviewSuite(makeStore: MakeStore): void {
     const ask = (limit: number) => scene.store.overview.countOwed({ ...lane(scene), now: scene.now, limit });
     expect(await ask(100)).toEqual({ due: 3, later: 2, paused: 0, held: 1 });
     expect(await ask(2)).toMatchObject({ due: 2, later: 2 });
+  });
+
+  test("attempts are counted by event type and by how they ended, step by step", async () => {
+    const scene = await setup();
+    const other = await scene.addEndpoint();
+    const from = scene.now;
+    for (let at = 0; at < 3; at++) await scene.deliver();
+    await scene.deliver({ eventType: "order.refunded" }, failure);
+    await scene.deliver({ eventType: "order.refunded" });
+    await scene.deliver({ endpoints: [other] });
+    await scene.runtime.advance(10_000);
+    await scene.deliver({ eventType: "too.late" });
+    const counts = new Map<string, number>();
+    const looked: number[] = [];
+    for (let cursor: string | null = null; ;) {
+      const query = { ...lane(scene), after: from, before: scene.now - 5_000, cursor, limit: 2 };
+      const step: TypeCountStep = await scene.store.overview.countAttemptsByType(query);
+      for (const { eventType, status, count } of step.counts) {
+        counts.set(`${eventType} ${status}`, (counts.get(`${eventType} ${status}`) ?? 0) + count);
+      }
+      looked.push(step.looked);
+      ({ cursor } = step);
+      if (cursor === null) break;
+    }
+    expect(Object.fromEntries(counts)).toEqual({
+      "order.completed success": 3,
+      "order.refunded fail": 1,
+      "order.refunded success": 1,
+    });
+    expect(looked).toEqual([2, 2, 1]);
+  });
+
+  test("applications that have an endpoint, or an enabled one, are counted, each once", async () => {
+    const scene = await setup();
+    await setup();
+    const environmentId = scene.environment.id;
+    const count = () => scene.store.overview.countApplications({ environmentId });
+    await scene.addEndpoint();
+    await scene.addEndpoint({ disabled: true });
+    await scene.addApplication();
+    const off = await scene.addApplication();
+    await scene.addEndpoint({ appId: off.id, disabled: true });
+    expect(await count()).toEqual({ withEndpoint: 2, withEnabledEndpoint: 1 });
+    const gone = await scene.addApplication();
+    const { id } = await scene.addEndpoint({ appId: gone.id });
+    expect(await count()).toEqual({ withEndpoint: 3, withEnabledEndpoint: 2 });
+    await scene.store.endpoints.delete({ appId: gone.id, id });
+    await scene.store.applications.delete({ environmentId, id: off.id });
+    expect(await count()).toEqual({ withEndpoint: 1, withEnabledEndpoint: 1 });
+    await scene.store.applications.ensureOperational(operationalApplication(environmentId, scene.now));
+    await scene.addEndpoint({ appId: operationalAppId(environmentId) });
+    expect(await count()).toEqual({ withEndpoint: 1, withEnabledEndpoint: 1 });
   });
 
   test("endpoints of an environment are counted, deleted ones and others' not", async () => {

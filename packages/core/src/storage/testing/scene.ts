@@ -2,7 +2,7 @@ import type { Application } from "../../domain/application.ts";
 import type { Attempt } from "../../domain/attempt.ts";
 import type { DueDelivery } from "../../domain/delivery.ts";
 import type { Endpoint } from "../../domain/endpoint.ts";
-import type { Environment } from "../../domain/environment.ts";
+import { type Environment, newEnvironment } from "../../domain/environment.ts";
 import type { EventType } from "../../domain/event-type.ts";
 import { ID_PREFIX } from "../../domain/ids.ts";
 import type { Message } from "../../domain/message.ts";
@@ -28,18 +28,20 @@ export class Scene {
   readonly leaseId: string;
   app!: Application;
   endpoint!: Endpoint;
+  /** Of the whole store, past its port; undefined where a test cannot look there. */
+  countRows: (() => Promise<Readonly<Record<string, number>>>) | undefined;
 
   private constructor(store: Store, runtime: FakeRuntime) {
     this.store = store;
     this.runtime = runtime;
     this.leaseId = this.id(ID_PREFIX.lease);
     const id = this.id(ID_PREFIX.environment);
-    this.environment = {
+    this.environment = newEnvironment({
       id,
       name: `e${id.slice(-20).toLowerCase()}`,
       retentionDays: 90,
       createdAt: this.now,
-    };
+    });
   }
 
   static async make(store: Store, runtime: FakeRuntime): Promise<Scene> {
@@ -115,6 +117,7 @@ export class Scene {
       timeoutMs: null,
       retryScheduleMs: null,
       transformation: null,
+      access: null,
       createdAt: this.now,
       updatedAt: this.now,
       ...over,
@@ -142,6 +145,7 @@ export class Scene {
       schemas: null,
       groupName: null,
       featureFlags: null,
+      retryScheduleMs: null,
       createdAt: this.now,
       updatedAt: this.now,
       ...over,
@@ -158,6 +162,7 @@ export class Scene {
       tags: null,
       payload: '{"id":12345678901234567890}',
       payloadExpiresAt: null,
+      deliverAt: null,
       createdAt: this.now,
       ...over,
     };

@@ -6,6 +6,8 @@ import { Scene } from "./scene.ts";
 /** A store that is being tested, and how to get rid of it. */
 export interface StoreHandle {
   readonly store: Store;
+  /** Rows of each table that an environment can have rows in, where a test can look past the store. */
+  readonly countRows?: () => Promise<Readonly<Record<string, number>>>;
   dispose(): Promise<void>;
 }
 
@@ -20,7 +22,9 @@ export function setupWithOwnStore(makeStore: MakeStore): () => Promise<Scene> {
   return async () => {
     const handle = await makeStore();
     handles.push(handle);
-    return Scene.make(handle.store, fakeRuntime());
+    const scene = await Scene.make(handle.store, fakeRuntime());
+    scene.countRows = handle.countRows;
+    return scene;
   };
 }
 

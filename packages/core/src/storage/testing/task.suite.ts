@@ -36,7 +36,7 @@ export function taskSuite(makeStore: MakeStore): void {
     expect((await claim(scene, held)).task).toEqual(second);
     // Behind the last one it begins again.
     const again = await claim(scene, { ...held, task: second });
-    expect(again).toEqual({ task: first, version: held.version + 1 });
+    expect(again).toEqual({ task: first, version: held.version + 1, payload: null });
     if (scene.store.cluster !== null) {
       await scene.join("node_other");
       expect(await tasks.claim({ leaseId: "node_other", after: null })).toBeNull();
@@ -47,7 +47,7 @@ export function taskSuite(makeStore: MakeStore): void {
     await scene.join("node_next");
     await scene.leave(scene.leaseId);
     const taken = await tasks.claim({ leaseId: "node_next", after: null });
-    expect(taken).toEqual({ task: { ...first, progress }, version: again.version + 1 });
+    expect(taken).toEqual({ task: { ...first, progress }, version: again.version + 1, payload: null });
     // The one that was thought dead writes nothing any more.
     const message = await scene.accept({ endpoints: [await scene.addEndpoint()] });
     expect(await tasks.step(stepOf(again, { owe: owed(scene, message.id) }))).toBe(false);
@@ -110,6 +110,25 @@ export function taskSuite(makeStore: MakeStore): void {
     expect(await tasks.step(stepOf(await claim(scene, null), { status: "finished" }))).toBe(true);
     expect(await tasks.claim({ leaseId: scene.leaseId, after: null })).toBeNull();
     expect(await tasks.cancel({ ...key, id: other.id, now: scene.now })).toBe(false);
+  });
+
+  test("what a task sends is read by whoever works on it, and goes when it ends", async () => {
+    const scene = await setup();
+    const { tasks } = scene.store;
+    const payload = '{ "n": 12345678901234567890 }';
+    const [one, other, last] = [newTask(scene), newTask(scene), newTask(scene)];
+    for (const task of [one, other, last]) await tasks.insert(task, { payload });
+    const held = await claim(scene, null);
+    expect(held).toMatchObject({ task: one, payload });
+    expect(await tasks.step(stepOf(held))).toBe(true);
+    const again = await claim(scene, { task: last });
+    expect(again).toMatchObject({ task: one, payload });
+    expect(await tasks.step(stepOf(again, { status: "finished" }))).toBe(true);
+    expect(await tasks.cancel({ environmentId: scene.environment.id, id: other.id, now: scene.now })).toBe(
+      true,
+    );
+    expect(await claim(scene, null)).toMatchObject({ task: last, payload });
+    expect(await claim(scene, { task: await add(scene) })).toMatchObject({ task: last, payload });
   });
 
   test("a new task remembers its answer", async () => {

@@ -44,7 +44,12 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["name", "text"],
       ["retention_days", "integer"],
       ["created_at", "integer"],
+      ["type", "text"],
+      ["settings", "json"],
+      ["updated_at", "integer"],
+      ["deleted", "boolean"],
     ],
+    columnsAtLeast: 4,
   },
   {
     name: "api_key",
@@ -88,7 +93,9 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["group_name", "text"],
       ["feature_flags", "json"],
       ...TIMES,
+      ["retry_schedule_ms", "json"],
     ],
+    columnsAtLeast: 10,
   },
   {
     name: "application",
@@ -128,7 +135,9 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ...DELETION,
       ["drained", "boolean"],
       ["transformation", "json"],
+      ["access", "json"],
     ],
+    columnsAtLeast: 24,
   },
   {
     name: "message",
@@ -141,6 +150,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["tags", "list"],
       ["payload_expires_at", "integer"],
       ["created_at", "integer"],
+      ["deliver_at", "integer"],
       ["payload", "text"],
     ],
   },
@@ -240,6 +250,16 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["work", "json"],
       ["progress", "json"],
       ...TIMES,
+      ["payload", "text"],
+    ],
+  },
+  {
+    name: "wipe",
+    columns: [
+      ["environment_id", "text"],
+      ["message_id", "text"],
+      ["app_id", "text"],
+      ["look_at", "integer"],
     ],
   },
 ];

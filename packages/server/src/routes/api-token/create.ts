@@ -2,7 +2,7 @@ import { SECOND_MS } from "@posthaste/core/domain/time";
 import { issue } from "../../issue.ts";
 import { environmentRoute } from "../../route.ts";
 import { ApiTokenOut, apiTokenText } from "../authentication/schemas.ts";
-import { ApiTokenIn, assertOwnEnvironment, assertScopes, KeysPath } from "./schemas.ts";
+import { ApiTokenIn, assertScopes, KeysPath, pathEnvironment } from "./schemas.ts";
 
 export const createApiToken = environmentRoute({
   method: "POST",
@@ -12,14 +12,15 @@ export const createApiToken = environmentRoute({
   scope: "write:api-token",
   summary: "Create Api Token",
   description:
-    "Makes an API key of the environment that the caller's key is of. It can be given no permission that the caller's " +
-    "own key lacks (403). Its text is answered now and never again.",
+    "Makes an API key of the environment that the caller's key is of; with the operator's key, of any. It can be given " +
+    "no permission that the caller's own key lacks (403). Its text is answered now and never again.",
   params: KeysPath,
   body: ApiTokenIn,
   idempotency: "none",
   answers: { 200: ApiTokenOut },
-  async handle({ caller, environmentId, params, body }, services) {
-    assertOwnEnvironment(caller, params.env_id);
+  async handle(call, services) {
+    const { caller, body } = call;
+    const environmentId = await pathEnvironment(call, services);
     const scopes = body.scopes ?? null;
     assertScopes(caller, scopes);
     const expiresAt =

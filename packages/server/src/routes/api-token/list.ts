@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { listAnswer } from "../../paging.ts";
 import { environmentRoute } from "../../route.ts";
 import { listOf, orderField, pageFields } from "../fields.ts";
-import { ApiTokenCensoredOut, assertOwnEnvironment, censoredText, KeysPath } from "./schemas.ts";
+import { ApiTokenCensoredOut, censoredText, KeysPath, pathEnvironment } from "./schemas.ts";
 
 export const listApiTokens = environmentRoute({
   method: "GET",
@@ -17,8 +17,10 @@ export const listApiTokens = environmentRoute({
   params: KeysPath,
   query: Type.Object({ ...pageFields(ID_PREFIX.apiKey), ...orderField }),
   answers: { 200: listOf(ApiTokenCensoredOut) },
-  async handle({ caller, environmentId, params, query }, { store }) {
-    assertOwnEnvironment(caller, params.env_id);
+  async handle(call, services) {
+    const { query } = call;
+    const { store } = services;
+    const environmentId = await pathEnvironment(call, services);
     return listAnswer({
       query,
       defaultOrder: "ascending",

@@ -3,18 +3,18 @@ import { ID_PREFIX } from "@posthaste/core/domain/ids";
 import { invalidField, PosthasteError } from "@posthaste/core/domain/errors";
 import { toIso } from "@posthaste/core/domain/time";
 import { Type } from "typebox";
-import { assertGrants, type Caller } from "../../caller.ts";
+import { assertGrants, type Caller, OPERATOR } from "../../caller.ts";
 import { EXPIRY_DELAY_MAX_S, TOKEN_EXPIRY_MAX_S } from "../../http-limits.ts";
 import { idPattern } from "../../patterns.ts";
 import { ALL_PERMISSIONS, type Permission, PERMISSIONS } from "../../permission.ts";
 import type { Services } from "../../route.ts";
 import { environmentIdOf } from "../environment-id.ts";
-import { Name, named, nullable, Text, Time } from "../fields.ts";
+import { EnvironmentPath, EnvironmentRef, namedEnvironment } from "../environment/schemas.ts";
+import { named, nullable, Text, Time } from "../fields.ts";
 
 const KeyId = Type.String({ pattern: idPattern(ID_PREFIX.apiKey) });
-const EnvironmentRef = Type.String({ ...Name, description: "The environment's id: org_… or env_…." });
 
-export const KeysPath = Type.Object({ env_id: EnvironmentRef });
+export const KeysPath = EnvironmentPath;
 export const KeyPath = Type.Object({ env_id: EnvironmentRef, key_id: KeyId });
 
 const Scopes = Type.Array(Type.String(), {
@@ -86,20 +86,23 @@ export function censoredText({ id, prefix, name, createdAt, expiresAt, scopes }:
   });
 }
 
-/** 404 for every environment but the caller's. */
-export function assertOwnEnvironment({ environmentId }: Caller, ref: string): void {
-  if (environmentIdOf(ref) === environmentId) return;
+/** The id of the environment that the path names: the caller's own, or any for the operator. 404 for every other. */
+export async function pathEnvironment(
+  { caller, params }: { caller: Caller; params: { env_id: string } },
+  services: Services,
+): Promise<string> {
+  if (caller === OPERATOR) return (await namedEnvironment(params, services)).id;
+  if (environmentIdOf(params.env_id) === caller.environmentId) return caller.environmentId;
   throw new PosthasteError("not_found", "No environment of yours has this id.");
 }
 
-/** The API key that a path names; 404 when the caller's environment has none. */
+/** The API key that a path names; 404 when there is none in the environment that it names. */
 export async function findKey(
-  { caller, params }: { caller: Caller; params: { env_id: string; key_id: string } },
-  { store }: Services,
+  call: { caller: Caller; params: { env_id: string; key_id: string } },
+  services: Services,
 ): Promise<Credential> {
-  assertOwnEnvironment(caller, params.env_id);
-  const { environmentId } = caller;
-  const key = await store.credentials.findApiKey({ environmentId, id: params.key_id });
+  const environmentId = await pathEnvironment(call, services);
+  const key = await services.store.credentials.findApiKey({ environmentId, id: call.params.key_id });
   if (key === null) throw new PosthasteError("not_found", "No API key has this id.");
   return key;
 }

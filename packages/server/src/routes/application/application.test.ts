@@ -1,3 +1,5 @@
+import { COUNT_ROWS_MAX } from "@posthaste/core/domain/limits";
+import { SECOND_MS } from "@posthaste/core/domain/time";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestServer, type TestServer } from "../../testing/test-server.ts";
 
@@ -165,5 +167,150 @@ describe("the list of applications", () => {
     "get=1&limit=1&limit=2",
   ])("refuses %s", async (query) => {
     expect((await server.call("GET", `${url}?${query}`)).status).toBe(422);
+  });
+});
+
+describe("counting active applications", () => {
+  const path = "/api/v1/app/stats/count-active";
+  const count = async (query = "", key = server.sandbox.key): Promise<number> => {
+    const { status, json, text } = await server.call("GET", path + query, { key });
+    expect(status, text).toBe(200);
+    return (json as unknown as { count: number }).count;
+  };
+
+  it("counts those with an enabled endpoint, or with any on request, of its own environment", async () => {
+    const { key } = server.sandbox;
+    const make = async (place: string, body: object) =>
+      (await server.call("POST", place, { key, body })).json.id;
+    const before = [await count(), await count("?exclude_disabled=false")];
+    await make("/api/v1/app", { name: "None" });
+    const on = await make("/api/v1/app", { name: "On" });
+    const off = await make("/api/v1/app", { name: "Off" });
+    for (const app of [on, on, off]) {
+      const body = { url: "https://example.com/", disabled: app === off };
+      await make(`/api/v1/app/${app}/endpoint`, body);
+    }
+    const live = await count("", server.live.key);
+    expect([await count(), await count("?exclude_disabled=false")]).toEqual(
+      before.map((number, at) => number + at + 1),
+    );
+    expect(await count("?exclude_svix_play=false&exclude_disabled=true")).toBe(await count());
+    expect(await count("", server.live.key)).toBe(live);
+  });
+
+  it("does not stand in the way of an application that is called stats", async () => {
+    await server.application({ uid: "stats" });
+    expect((await server.call("GET", "/api/v1/app/stats")).json).toMatchObject({ uid: "stats" });
+    expect((await server.call("GET", "/api/v1/app/stats/endpoint")).status).toBe(200);
+  });
+
+  it("is refused without the permission, without a key and for a query that does not fit", async () => {
+    const keys = `/api/v1/management/authentication/${server.live.environmentId}/api-token`;
+    const body = { name: "Some", scopes: ["read:application"] };
+    const { token: key } = (await server.call("POST", keys, { body })).json;
+    expect((await server.call("GET", path, { key })).status).toBe(403);
+    expect((await server.call("GET", path, { key: null })).status).toBe(401);
+    expect((await server.call("GET", `${path}?exclude_disabled=maybe`)).status).toBe(422);
+  });
+});
+
+const statsOf = (app: string, query = "", key = server.live.key) =>
+  server.call("GET", `/api/v1/app/${app}/stats/attempts${query}`, { key });
+
+/** A server on whose store every attempt that is looked at counts as many, so that a small history meets the bound. */
+async function heavyServer(weight: number): Promise<{ asked: string[]; heavy: TestServer }> {
+  const asked: string[] = [];
+  const { overview } = server.store;
+  const heavy = await server.another({
+    store: {
+      ...server.store,
+      overview: {
+        ...overview,
+        async countAttempts(query) {
+          asked.push(query.endpointId);
+          const step = await overview.countAttempts(query);
+          return { ...step, looked: step.looked * weight };
+        },
+        async countAttemptsByType(query) {
+          asked.push(query.endpointId);
+          const step = await overview.countAttemptsByType(query);
+          return { ...step, looked: step.looked * weight };
+        },
+      },
+    },
+  });
+  return { asked, heavy };
+}
+
+describe("the attempts of an application", () => {
+  it("are counted in all and by event type, in the span and of the types that are asked for", async () => {
+    const app = await server.application();
+    await server.endpoint(app, { retrySchedule: [] });
+    server.answer = ({ body }) => ({ status: Buffer.from(body).includes("fail") ? 500 : 204 });
+    await server.message(app);
+    await server.message(app);
+    await server.message(app, { eventType: "order.refunded", payload: { fail: true } });
+    const both = { "order.completed": { success: 2, failure: 0, canceled: 0 } };
+    const refunded = { success: 0, failure: 1, canceled: 0 };
+    const all = await server.until(async () => {
+      const { json } = (await statsOf(app)) as unknown as { json: Record<string, unknown> };
+      return json["total_success"] === 2 && json["total_failure"] === 1 && json;
+    });
+    expect(all).toMatchObject({ total_canceled: 0, by_event_type: { ...both, "order.refunded": refunded } });
+    const one = (await statsOf(app, "?event_types=order.refunded")).json;
+    expect(one).toMatchObject({
+      total_success: 0,
+      total_failure: 1,
+      by_event_type: { "order.refunded": refunded },
+    });
+    expect(JSON.stringify(one)).not.toContain("order.completed");
+    const before = (await statsOf(app, "?since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z")).json;
+    expect(before).toMatchObject({ total_success: 0, total_failure: 0, by_event_type: {} });
+    server.answer = () => ({ status: 204 });
+  });
+
+  it("are counted up to one bound over all its endpoints, and refused beyond it", async () => {
+    const app = await server.application();
+    for (const _ of ["a", "b", "c"]) await server.endpoint(app);
+    await server.message(app);
+    await server.until(async () => {
+      const { json } = (await statsOf(app)) as unknown as { json: Record<string, unknown> };
+      return json["total_success"] === 3;
+    });
+    await server.runtime.advance(SECOND_MS);
+    const paths = [`/api/v1/app/${app}/stats/attempts`, `/api/v1/stats/app/${app}/attempt`];
+    // Each endpoint's attempt counts for so many: within the bound, at it, and with endpoints left to look at.
+    for (const [weight, status] of [
+      [Math.floor(COUNT_ROWS_MAX / 3) - 1, 200],
+      [COUNT_ROWS_MAX / 2, 400],
+      [COUNT_ROWS_MAX, 400],
+    ] as const) {
+      const { asked, heavy } = await heavyServer(weight);
+      for (const path of paths) {
+        asked.length = 0;
+        const { status: answered, json } = await heavy.call("GET", path);
+        expect([path, answered]).toEqual([path, status]);
+        if (status === 400) expect(json.code).toBe("limit_reached");
+        expect(asked.length).toBe(status === 200 ? 3 : COUNT_ROWS_MAX / weight);
+      }
+    }
+  });
+
+  it("are its own environment's to see, and only with the permission", async () => {
+    const app = await server.application();
+    expect((await statsOf(app, "", server.sandbox.key)).status).toBe(404);
+    expect((await statsOf("nobody")).status).toBe(404);
+    const keys = `/api/v1/management/authentication/${server.live.environmentId}/api-token`;
+    const body = { name: "Some", scopes: ["read:application"] };
+    expect((await statsOf(app, "", (await server.call("POST", keys, { body })).json.token)).status).toBe(403);
+    expect((await server.call("GET", `/api/v1/app/${app}/stats/attempts`, { key: null })).status).toBe(401);
+    for (const query of [
+      "?since=x",
+      "?since=2099-01-01T00:00:00Z",
+      "?until=yesterday",
+      "?event_types=a%20b",
+    ]) {
+      expect((await statsOf(app, query)).status).toBe(422);
+    }
   });
 });

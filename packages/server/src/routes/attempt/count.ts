@@ -5,7 +5,7 @@ import { findApplication, findEndpoint } from "../application/find.ts";
 import { EndpointPath, named } from "../fields.ts";
 import { historyFilters, historyQuery } from "../history-filters.ts";
 import { attemptListFields, statusFilter } from "./schemas.ts";
-import { tallyAttempts } from "./tally.ts";
+import { Tally } from "./tally.ts";
 
 const CountOut = named(
   "CountOut",
@@ -45,7 +45,7 @@ export const countAttemptsByEndpoint = environmentRoute({
       spanMs: null,
     };
     let count = 0;
-    const complete = await tallyAttempts({ ...lane, ...filters }, services, (each) => {
+    const complete = await new Tally(services).attempts({ ...lane, ...filters }, (each) => {
       count += each.count;
     });
     return jsonAnswer(200, { count, approximated: !complete });

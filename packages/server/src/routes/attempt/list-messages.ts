@@ -1,15 +1,16 @@
 import { ID_PREFIX } from "@posthaste/core/domain/ids";
-import { LIST_MAX } from "@posthaste/core/domain/limits";
+import { LIST_MAX, STANDING_PAGES_MAX } from "@posthaste/core/domain/limits";
 import type { Message } from "@posthaste/core/domain/message";
 import type { MessageQuery, Page } from "@posthaste/core/storage/port";
 import type { Standing } from "@posthaste/core/storage/port-overview";
 import { Type } from "typebox";
-import { listAnswer } from "../../paging.ts";
+import { lookAnswer } from "../../paging.ts";
 import { environmentRoute, type Services } from "../../route.ts";
 import { findApplication, findEndpoint } from "../application/find.ts";
 import { standingFields, standingOut, standingWord, type StandingWord } from "../delivery-standing.ts";
 import { EndpointPath, listOf, named, pageFields } from "../fields.ts";
 import { historyFilters, historyQuery } from "../history-filters.ts";
+import { findMessages } from "../message/find.ts";
 import { MessageOut, messageText, shownPayload, WithContent } from "../message/schemas.ts";
 import { attemptListFields } from "./schemas.ts";
 
@@ -30,7 +31,10 @@ export const listAttemptedMessages = environmentRoute({
   tag: "Message Attempt",
   scope: "read:attempt",
   summary: "List Attempted Messages",
-  description: "The messages of an endpoint, newest first, and how each stands: delivered, waiting, failed.",
+  description:
+    "The messages of an endpoint, newest first, and how each stands: delivered, waiting, failed. One call looks through a " +
+    "bounded number of the application's messages and may answer fewer than the limit, or none: go on with `iterator` " +
+    "until `done`.",
   params: EndpointPath,
   query: Type.Object({
     ...pageFields(ID_PREFIX.message),
@@ -48,10 +52,10 @@ export const listAttemptedMessages = environmentRoute({
     const expanded = query.expanded_statuses ?? false;
     const filters = { appId: application.id, ...historyQuery(query), withPayload: withContent };
     const states = asked(query.status, expanded);
-    return listAnswer({
+    return lookAnswer({
       query,
       defaultOrder: "descending",
-      read: (page) => readStanding({ filters, endpointId, states, page }, services),
+      look: (page) => readStanding({ filters, endpointId, states, page }, services),
       idOf: ({ message }) => message.id,
       toText({ message, standing }) {
         const shown = standingOut(standing, { expanded, createdAt: message.createdAt });
@@ -70,7 +74,10 @@ function asked(status: number | undefined, expanded: boolean): ReadonlySet<Stand
   return new Set(word === "fail" && !expanded ? ["fail", "canceled"] : [word]);
 }
 
-/** Reads on through the application's messages until so many were for this endpoint, a page at a time. */
+/**
+ * Reads on through the application's messages until so many were for this endpoint, a page at a time, so many pages at
+ * most.
+ */
 async function readStanding(
   request: {
     filters: Omit<MessageQuery, "page">;
@@ -78,17 +85,15 @@ async function readStanding(
     states: ReadonlySet<StandingWord> | null;
     page: Page;
   },
-  { store }: Services,
-): Promise<StandingMessage[]> {
+  services: Services,
+): Promise<{ items: StandingMessage[]; after: string | null }> {
   const { filters, endpointId, states, page } = request;
   const found: StandingMessage[] = [];
   let { after } = page;
-  for (;;) {
-    const messages: Message[] = await store.history.listMessages({
-      ...filters,
-      page: { ...page, after, limit: LIST_MAX },
-    });
-    const standings = await store.overview.listStandings({
+  for (let pages = 0; pages < STANDING_PAGES_MAX; pages++) {
+    const query = { ...filters, words: [], page: { ...page, after, limit: LIST_MAX } };
+    const { items: messages, after: stopped } = await findMessages(query, services);
+    const standings = await services.store.overview.listStandings({
       appId: filters.appId,
       endpointId,
       messageIds: messages.map(({ id }) => id),
@@ -98,9 +103,12 @@ async function readStanding(
       const standing = byMessage.get(message.id);
       if (standing === undefined || states?.has(standing.state) === false) continue;
       found.push({ message, standing });
-      if (found.length === page.limit) return found;
+      if (found.length === page.limit) return { items: found, after: null };
     }
-    after = messages.at(-1)?.id ?? null;
-    if (messages.length < LIST_MAX || after === null) return found;
+    const isFull = messages.length === LIST_MAX;
+    after = isFull ? (messages.at(-1)?.id ?? null) : stopped;
+    // A look that stopped before its page was full has used up what one call may look at.
+    if (after === null || !isFull) return { items: found, after };
   }
+  return { items: found, after };
 }

@@ -1,6 +1,6 @@
 import type { AttemptQuery } from "@posthaste/core/storage/port";
 import type { Answer } from "../../answer.ts";
-import { listAnswer, type PageQuery } from "../../paging.ts";
+import { lookAnswer, type PageQuery } from "../../paging.ts";
 import type { Services } from "../../route.ts";
 import { historyQuery } from "../history-filters.ts";
 import { attemptText, statusFilter } from "./schemas.ts";
@@ -34,11 +34,14 @@ export function attemptListAnswer(
     withBody: withContent,
     withMessage,
   };
-  return listAnswer({
+  return lookAnswer({
     query,
     defaultOrder: "descending",
-    read: async (page) =>
-      status === null ? [] : services.store.history.listAttempts({ ...filters, status, page }),
+    look: async (page) => {
+      if (status === null) return { items: [], after: null };
+      const { attempts, after } = await services.store.search.findAttempts({ ...filters, status, page });
+      return { items: attempts, after };
+    },
     idOf: ({ attempt }) => attempt.id,
     toText: ({ attempt, message }) =>
       attemptText(attempt, { expanded, withContent, message: withMessage ? message : null }),

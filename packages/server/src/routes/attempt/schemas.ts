@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { Attempt, AttemptStatus } from "@posthaste/core/domain/attempt";
+import { type Attempt, ATTEMPT_STATUS_NUMBERS } from "@posthaste/core/domain/attempt";
 import type { Message } from "@posthaste/core/domain/message";
 import { ID_PREFIX } from "@posthaste/core/domain/ids";
 import { toIso } from "@posthaste/core/domain/time";
@@ -9,7 +9,6 @@ import { AttemptId, EndpointId, MessageId, named, pageFields, Time } from "../fi
 import { historyFilters } from "../history-filters.ts";
 import { MessageOut, messageText, shownPayload } from "../message/schemas.ts";
 
-const STATUS_NUMBERS = { success: 0, fail: 2, canceled: 4 } as const satisfies Record<AttemptStatus, number>;
 const SCHEDULED = 0;
 const MANUAL = 1;
 
@@ -73,9 +72,9 @@ export const attemptListFields = {
 /** Which recorded status a number asks for; null = one that no recorded attempt has. */
 export function statusFilter(status: number | undefined): AttemptQuery["status"] | null {
   if (status === undefined) return undefined;
-  if (status === STATUS_NUMBERS.success) return "success";
-  if (status === STATUS_NUMBERS.fail) return "fail";
-  return status === STATUS_NUMBERS.canceled ? "canceled" : null;
+  if (status === ATTEMPT_STATUS_NUMBERS.success) return "success";
+  if (status === ATTEMPT_STATUS_NUMBERS.fail) return "fail";
+  return status === ATTEMPT_STATUS_NUMBERS.canceled ? "canceled" : null;
 }
 
 /** As the API shows it. `message` is added as `msg` when it is given. */
@@ -90,7 +89,7 @@ export function attemptText(
     endpointId: attempt.endpointId,
     url: attempt.url,
     timestamp: toIso(attempt.timestamp),
-    status: STATUS_NUMBERS[status],
+    status: ATTEMPT_STATUS_NUMBERS[status],
     statusText: status,
     triggerType: attempt.trigger === "manual" ? MANUAL : SCHEDULED,
     response: options.withContent ? responseText(attempt.responseBody) : "{}",

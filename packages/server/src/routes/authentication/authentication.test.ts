@@ -63,6 +63,55 @@ describe("a portal token", () => {
     expect(both.status).toBe(422);
   });
 
+  it("only views while its environment is read-only, whatever it was issued with, and API keys do what they did", async () => {
+    const app = await server.application();
+    const url = `/api/v1/app/${app}/endpoint/${await server.endpoint(app)}`;
+    const elsewhere = await server.another();
+    const settings = "/api/v1/management/environment-settings";
+    const all = await portalToken(app);
+    const blind = await portalToken(app, { capabilities: ["ManageEndpoint"] });
+    const link = codeOf(await access(app));
+    const change = (on: TestServer, key: string): Promise<Reply> =>
+      on.call("PATCH", url, { body: { description: "Shop" }, key });
+    const does = async (on: TestServer): Promise<number[]> => [
+      (await on.call("GET", url, { key: all })).status,
+      (await change(on, all)).status,
+      (await on.call("GET", `${url}/secret`, { key: all })).status,
+      (await on.call("GET", url, { key: blind })).status,
+      (await change(on, blind)).status,
+    ];
+    const everything = [200, 200, 200, 403, 200];
+    const viewing = [200, 403, 403, 403, 403];
+    expect([await does(server), await does(elsewhere)]).toEqual([everything, everything]);
+    expect((await server.call("PATCH", settings, { body: { readOnly: true } })).status).toBe(200);
+    // Here at once; on another node within the time that tokens are kept.
+    expect(await does(server)).toEqual(viewing);
+    await server.runtime.advance(CREDENTIAL_CACHE_MS);
+    expect(CREDENTIAL_CACHE_MS).toBeLessThanOrEqual(5_000);
+    expect(await does(elsewhere)).toEqual(viewing);
+    expect((await exchange(link)).json.capabilities).toEqual(["ViewBase"]);
+    const late = await portalToken(app);
+    expect((await change(server, late)).status).toBe(403);
+    expect((await get("/api/v1/auth/whoami", late)).json).toMatchObject({
+      permissions: expect.not.arrayContaining(["write:endpoint"]),
+    });
+    expect((await change(server, server.live.key)).status).toBe(200);
+    await server.call("PATCH", settings, { body: { readOnly: false } });
+    expect(await does(server)).toEqual(everything);
+    expect((await change(server, late)).status).toBe(200);
+  });
+
+  it("of another environment does what it did while one is read-only", async () => {
+    const { key } = server.sandbox;
+    const app = (await post("/api/v1/app", { name: "Studio" }, key)).json.id;
+    const token = (await post(`/api/v1/auth/app-portal-access/${app}`, {}, key)).json.token;
+    const settings = "/api/v1/management/environment-settings";
+    await server.call("PATCH", settings, { body: { readOnly: true } });
+    const made = await post(`/api/v1/app/${app}/endpoint`, { url: "https://example.com/" }, token);
+    await server.call("PATCH", settings, { body: { readOnly: false } });
+    expect(made.status).toBe(201);
+  });
+
   it("is shown event types without flags and those of its own flags, over any number of pages", async () => {
     const flagged = ["a.beta", "b.alpha", "c.beta"];
     for (const name of flagged) {

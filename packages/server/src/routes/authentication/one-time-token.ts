@@ -1,9 +1,11 @@
 import { environmentOfToken, shownPart } from "@posthaste/core/domain/credential";
+import { isPortalReadOnly } from "@posthaste/core/domain/environment";
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import { jsonAnswer } from "../../answer.ts";
 import { hashToken } from "../../auth.ts";
 import { ONE_TIME_TOKEN_MS } from "../../http-limits.ts";
 import { newText } from "../../issue.ts";
+import { viewingOnly } from "../../permission.ts";
 import { publicRoute } from "../../route.ts";
 import { OneTimeTokenIn, OneTimeTokenOut } from "./schemas.ts";
 
@@ -15,14 +17,15 @@ export const exchangeOneTimeToken = publicRoute({
   scope: "public",
   summary: "Exchange One Time Token",
   description:
-    "Turns the one-time token of a link to the portal into the token of its session: once, within a minute. 401 after that.",
+    "Turns the one-time token of a link to the portal into the token of its session: once, within a minute. 401 after that. " +
+    "`capabilities` are those that count now: while the environment is `readOnly`, `ViewBase` alone.",
   body: OneTimeTokenIn,
   answers: { 200: OneTimeTokenOut },
   async handle({ store, runtime }, { oneTimeToken }) {
-    const environment = environmentOfToken(oneTimeToken);
-    if (environment === null) throw refused();
+    const name = environmentOfToken(oneTimeToken);
+    if (name === null) throw refused();
     const now = runtime.clock.now();
-    const token = newText("portal", environment, runtime);
+    const token = newText("portal", name, runtime);
     const session = await store.credentials.redeem({
       hash: hashToken(oneTimeToken),
       newHash: hashToken(token),
@@ -31,7 +34,10 @@ export const exchangeOneTimeToken = publicRoute({
       now,
     });
     if (session === null) throw refused();
-    return jsonAnswer(200, { token, capabilities: session.scopes ?? [] });
+    const given = session.scopes ?? [];
+    const environment = await store.environments.find(session.environmentId);
+    const narrowed = environment !== null && isPortalReadOnly(environment);
+    return jsonAnswer(200, { token, capabilities: narrowed ? viewingOnly(given) : given });
   },
 });
 

@@ -45,7 +45,8 @@ export const AppPortalAccessIn = named(
       nullable(
         Type.Array(AppPortalCapability, {
           uniqueItems: true,
-          description: "What it may do; all by default.",
+          description:
+            "What it may do; all by default. While the environment's setting `readOnly` is on, `ViewBase` alone counts.",
         }),
       ),
     ),

@@ -243,6 +243,42 @@ describe("statistics", () => {
   });
 });
 
+describe("an export of event types", () => {
+  const path = "/api/v1/event-type/export/openapi";
+
+  it("is a task that brings the document once it has finished", async () => {
+    const task = await start(path);
+    expect(task.task).toBe("sdk.generate");
+    const { status, data } = await end(task.id);
+    expect(status).toBe("finished");
+    expect(data["openapi"]).toEqual((await server.call("GET", path)).json);
+    const list = await server.call("GET", "/api/v1/background-task?task=sdk.generate");
+    expect(list.json.data.map(({ id }) => id)).toEqual([task.id]);
+    expect(list.text).not.toContain("openapi");
+  });
+
+  it("is started once for one Idempotency-Key", async () => {
+    const headers = { "idempotency-key": "export-1" };
+    const first = await server.call("POST", path, { headers });
+    expect((await server.call("POST", path, { headers })).text).toBe(first.text);
+  });
+
+  it("shows the document only to those who may read event types, and the task to its environment", async () => {
+    const { id } = await start(path);
+    await end(id);
+    const keys = `/api/v1/management/authentication/${server.live.environmentId}/api-token`;
+    const body = { name: "Some", scopes: ["read:task"] };
+    const { token: key } = (await server.call("POST", keys, { body })).json;
+    const seen = await server.call("GET", `/api/v1/background-task/${id}`, { key });
+    expect(seen.json).toMatchObject({ status: "finished" });
+    expect(seen.text).not.toContain("openapi");
+    expect((await server.call("POST", path, { key })).status).toBe(403);
+    expect((await server.call("POST", path, { key: null })).status).toBe(401);
+    const foreign = { key: server.sandbox.key };
+    expect((await server.call("GET", `/api/v1/background-task/${id}`, foreign)).status).toBe(404);
+  });
+});
+
 describe("background tasks", () => {
   it("are listed, narrowed, and known to their environment only", async () => {
     const task = await start(`${base}/msg/expunge-all-contents`);
@@ -252,7 +288,7 @@ describe("background tasks", () => {
       "/api/v1/background-task?task=application.purge_content&status=finished",
     );
     expect(list.json.data[0]).toEqual(await read(task.id));
-    for (const query of ["status=running&task=application.purge_content", "task=sdk.generate"]) {
+    for (const query of ["status=running&task=application.purge_content", "task=message.broadcast"]) {
       expect((await server.call("GET", `/api/v1/background-task?${query}`)).json.data).toEqual([]);
     }
     const path = `/api/v1/background-task/${task.id}`;

@@ -14,9 +14,12 @@ export const cancelBackgroundTask = environmentRoute({
   params: TaskPath,
   answers: { 200: BackgroundTaskOut },
   async handle(call, services) {
-    const { environmentId } = call;
-    const { id } = await findTask(call, services);
-    await services.store.tasks.cancel({ environmentId, id, now: services.runtime.clock.now() });
+    const { store, runtime, engine } = services;
+    const task = await findTask(call, services);
+    const { environmentId, id } = task;
+    await engine.operational.tellingOfTask({ ...task, status: "canceled" }, (tells) =>
+      store.tasks.cancel({ environmentId, id, now: runtime.clock.now(), tells }),
+    );
     return { status: 200, text: taskText(await findTask(call, services)) };
   },
 });

@@ -62,7 +62,9 @@ const KINDS: ReadonlySet<string> = new Set<TaskKind>([
   "endpoint.replay",
   "endpoint.bulk-replay",
   "application.purge_content",
+  "message.broadcast",
   "event-type.aggregate",
+  "sdk.generate",
   "application.stats",
 ]);
 
@@ -79,8 +81,8 @@ function startedOut({ id, status, work, updatedAt }: Task) {
   return { id, status: shownStatus(status), task: work.kind, updatedAt: toIso(updatedAt) };
 }
 
-/** As the API shows it. */
-export function taskText(task: Task): string {
+/** As the API shows it; `more`: what its data has beside what is stored. */
+export function taskText(task: Task, more: object = {}): string {
   const { status, progress } = task;
   return JSON.stringify({
     ...startedOut(task),
@@ -89,6 +91,7 @@ export function taskText(task: Task): string {
       looked: progress.looked,
       done: progress.done,
       ...resultsOf(task),
+      ...more,
       error: progress.error ?? undefined,
       canceled: status === "canceled" ? true : undefined,
     },
@@ -100,7 +103,9 @@ function shownWork(work: TaskWork): object {
   const { kind: _, ...rest } = work;
   const { filter = {}, ...fields } = { filter: undefined, ...rest };
   const since = "since" in work ? { since: toIso(work.since) } : {};
-  return { ...fields, ...filter, ...since, until: toIso(work.until) };
+  const expires = "payloadExpiresAt" in work ? work.payloadExpiresAt : null;
+  const payloadExpiresAt = expires === null ? {} : { payloadExpiresAt: toIso(expires) };
+  return { ...fields, ...filter, ...since, ...payloadExpiresAt, until: toIso(work.until) };
 }
 
 function resultsOf({ work, progress: { counts } }: Task): object {
@@ -114,11 +119,14 @@ function resultsOf({ work, progress: { counts } }: Task): object {
 export async function startTask(
   { environmentId, remember }: { environmentId: string; remember: Remember },
   work: TaskWork,
-  { services, more = {} }: { services: Services; more?: object },
+  {
+    services,
+    more = {},
+    payload,
+    id = services.runtime.ids.next(ID_PREFIX.task),
+  }: { services: Services; more?: object; payload?: string; id?: string },
 ): Promise<Answer> {
-  const { clock, ids } = services.runtime;
-  const createdAt = clock.now();
-  const id = ids.next(ID_PREFIX.task);
+  const createdAt = services.runtime.clock.now();
   const task: Task = {
     id,
     environmentId,
@@ -129,7 +137,7 @@ export async function startTask(
     updatedAt: createdAt,
   };
   const answer = jsonAnswer(202, { ...startedOut(task), ...more });
-  await services.store.tasks.insert(task, remember(answer));
+  await services.store.tasks.insert(task, { ...remember(answer), payload });
   return answer;
 }
 

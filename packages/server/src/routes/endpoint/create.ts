@@ -21,8 +21,10 @@ export const createEndpoint = environmentRoute({
     const { environmentId, body, remember } = call;
     const { application } = await findApplication(call, services);
     assertHeaders(body.headers ?? {}, services);
-    await assertEndpoint(body, { environmentId, services });
+    await assertEndpoint(body, { environmentId, services, whole: true });
     const endpoint = newEndpoint(body, { appId: application.id, services });
-    return services.writes.run(application.id, () => insertEndpoint(endpoint, { services, remember }));
+    return services.writes.run(application.id, () =>
+      insertEndpoint(endpoint, { environmentId, services, remember }),
+    );
   },
 });

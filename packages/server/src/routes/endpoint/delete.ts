@@ -16,9 +16,13 @@ export const deleteEndpoint = environmentRoute({
   answers: { 204: null },
   async handle(call, services) {
     const { application, endpoints } = await findApplication(call, services);
-    const { id } = findEndpoint(endpoints, call.params.endpoint_id);
+    const before = findEndpoint(endpoints, call.params.endpoint_id);
+    const { appId, id } = before;
+    const { store, engine } = services;
     await services.writes.run(application.id, async () => {
-      const deleted = await services.store.endpoints.delete({ appId: application.id, id });
+      const deleted = await engine.operational.tellingOfEndpoint({ before, after: null }, (tells) =>
+        store.endpoints.delete({ appId, id, tells }),
+      );
       if (!deleted) throw new PosthasteError("not_found");
       await services.engine.applicationChanged(application.id);
     });

@@ -1,5 +1,6 @@
-import { jsonAnswer } from "../../answer.ts";
-import { environmentRoute } from "../../route.ts";
+import type { Endpoint } from "@posthaste/core/domain/endpoint";
+import { type Answer, jsonAnswer } from "../../answer.ts";
+import { environmentRoute, type Services } from "../../route.ts";
 import { findApplication, findEndpoint } from "../application/find.ts";
 import { EndpointPath } from "../fields.ts";
 import { EndpointHeadersOut } from "./headers-schemas.ts";
@@ -16,10 +17,15 @@ export const getEndpointHeaders = environmentRoute({
   answers: { 200: EndpointHeadersOut },
   async handle(call, services) {
     const { endpoints } = await findApplication(call, services);
-    const entries = Object.entries(findEndpoint(endpoints, call.params.endpoint_id).headers);
-    return jsonAnswer(200, {
-      headers: Object.fromEntries(entries.filter(([name]) => !services.rules.isSensitiveHeader(name))),
-      sensitive: entries.map(([name]) => name).filter((name) => services.rules.isSensitiveHeader(name)),
-    });
+    return headersAnswer(findEndpoint(endpoints, call.params.endpoint_id), services);
   },
 });
+
+/** Secret ones by name only. */
+export function headersAnswer({ headers }: Endpoint, { rules }: Services): Answer {
+  const entries = Object.entries(headers);
+  return jsonAnswer(200, {
+    headers: Object.fromEntries(entries.filter(([name]) => !rules.isSensitiveHeader(name))),
+    sensitive: entries.map(([name]) => name).filter((name) => rules.isSensitiveHeader(name)),
+  });
+}

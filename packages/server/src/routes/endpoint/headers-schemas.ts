@@ -2,7 +2,8 @@ import { Type } from "typebox";
 import { named, nullable } from "../fields.ts";
 import { Headers } from "./schemas.ts";
 
-export const EndpointHeadersIn = named("EndpointHeadersIn", Type.Object({ headers: Headers }));
+export const HeadersIn = Type.Object({ headers: Headers });
+export const EndpointHeadersIn = named("EndpointHeadersIn", HeadersIn);
 
 export const EndpointHeadersPatchIn = named(
   "EndpointHeadersPatchIn",
@@ -16,13 +17,11 @@ export const EndpointHeadersPatchIn = named(
   }),
 );
 
-export const EndpointHeadersOut = named(
-  "EndpointHeadersOut",
-  Type.Object({
-    headers: Headers,
-    sensitive: Type.Array(Type.String(), {
-      uniqueItems: true,
-      description: "Names of headers that are sent but whose values are never shown.",
-    }),
+export const HeadersOut = Type.Object({
+  headers: Headers,
+  sensitive: Type.Array(Type.String(), {
+    uniqueItems: true,
+    description: "Names of headers that are sent but whose values are never shown.",
   }),
-);
+});
+export const EndpointHeadersOut = named("EndpointHeadersOut", HeadersOut);

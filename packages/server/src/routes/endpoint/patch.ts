@@ -28,7 +28,7 @@ export const patchEndpoint = environmentRoute({
   async handle(call, services) {
     const { environmentId, params, body } = call;
     const { application } = await findApplication(call, services);
-    await assertEndpoint(body, { environmentId, services });
+    await assertEndpoint(body, { environmentId, services, whole: false });
     const now = services.runtime.clock.now();
     const changed = await changeEndpoint(
       { appId: application.id, ref: params.endpoint_id },

@@ -15,7 +15,7 @@ const URL_MAX_CHARS = 65_536;
 const CHANNELS_MAX = 10;
 const EVENT_TYPES_MAX = 1_000;
 
-const Url = Type.String({
+export const Url = Type.String({
   minLength: 1,
   maxLength: URL_MAX_CHARS,
   description: "Where to POST. https, a public host; private networks only where the operator allows them.",

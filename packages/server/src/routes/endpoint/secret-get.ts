@@ -1,6 +1,7 @@
+import type { Endpoint } from "@posthaste/core/domain/endpoint";
 import { publicKeyOf } from "@posthaste/receiver";
 import { Type } from "typebox";
-import { jsonAnswer } from "../../answer.ts";
+import { type Answer, jsonAnswer } from "../../answer.ts";
 import { environmentRoute } from "../../route.ts";
 import { findApplication, findEndpoint } from "../application/find.ts";
 import { EndpointPath, named } from "../fields.ts";
@@ -21,8 +22,12 @@ export const getEndpointSecret = environmentRoute({
   answers: { 200: EndpointSecretOut },
   async handle(call, services) {
     const { endpoints } = await findApplication(call, services);
-    const [current] = findEndpoint(endpoints, call.params.endpoint_id).secrets;
-    const key = current?.key ?? "";
-    return jsonAnswer(200, { key: key.startsWith("whsk_") ? publicKeyOf(key) : key });
+    return secretAnswer(findEndpoint(endpoints, call.params.endpoint_id));
   },
 });
+
+/** What a receiver verifies with. */
+export function secretAnswer({ secrets: [current] }: Endpoint): Answer {
+  const key = current?.key ?? "";
+  return jsonAnswer(200, { key: key.startsWith("whsk_") ? publicKeyOf(key) : key });
+}

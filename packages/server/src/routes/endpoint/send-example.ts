@@ -35,10 +35,12 @@ export const sendExample = environmentRoute({
     "like any other. 400 when the endpoint is disabled, 422 when the event type has no such example.",
   params: EndpointPath,
   body: EventExampleIn,
+  bringsMessages: true,
   idempotency: "engine",
   answers: { 202: MessageOut },
   async handle({ environmentId, params, body, keyed }, services) {
     const { application, endpoints } = await findApplication({ environmentId, params }, services);
+    services.quotas.takeMessages(application.id, 1);
     const endpoint = findEndpoint(endpoints, params.endpoint_id);
     if (endpoint.disabled) throw new PosthasteError("endpoint_disabled");
     const payload = await exampleOf({ environmentId, ...body }, services);
@@ -56,6 +58,7 @@ export const sendExample = environmentRoute({
           channels: null,
           tags: null,
           payloadExpiresAt: null,
+          deliverAt: null,
           payload: JSON.stringify(payload),
         },
       ],

@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { jsonAnswer } from "../../answer.ts";
 import { environmentRoute } from "../../route.ts";
 import { findApplication, findEndpoint } from "../application/find.ts";
-import { tallyAttempts } from "../attempt/tally.ts";
+import { Tally } from "../attempt/tally.ts";
 import { EndpointPath, named, Time } from "../fields.ts";
 import { timeOf } from "../time-span.ts";
 
@@ -41,7 +41,7 @@ export const getEndpointStats = environmentRoute({
     const after = timeOf(call.query.since, ["query", "since"]) ?? now - SINCE_DEFAULT_MS;
     const before = timeOf(call.query.until, ["query", "until"]);
     const ended = { success: 0, fail: 0, canceled: 0 };
-    await tallyAttempts({ ...lane, after, before, spanMs: null }, services, (each) => {
+    await new Tally(services).attempts({ ...lane, after, before, spanMs: null }, (each) => {
       // What is tried again has not ended.
       const isOver = each.deliveryState !== "pending" && each.deliveryState !== "paused";
       if (isOver) ended[each.status] += each.count;

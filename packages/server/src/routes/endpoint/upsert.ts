@@ -32,7 +32,7 @@ export const upsertEndpoint = environmentRoute({
     const { environmentId, body } = call;
     const ref = call.params.endpoint_id;
     const { application, endpoints } = await findApplication(call, services);
-    await assertEndpoint(body, { environmentId, services });
+    await assertEndpoint(body, { environmentId, services, whole: true });
     if (endpoints.some(({ id, uid }) => id === ref || uid === ref)) {
       const now = services.runtime.clock.now();
       const changed = await changeEndpoint(
@@ -51,7 +51,7 @@ export const upsertEndpoint = environmentRoute({
     const fresh = newEndpoint(body, { appId: application.id, services });
     const endpoint = { ...fresh, uid: fresh.uid ?? (IS_ID.test(ref) ? null : ref) };
     return services.writes.run(application.id, () =>
-      insertEndpoint(endpoint, { services, remember: () => ({}) }),
+      insertEndpoint(endpoint, { environmentId, services, remember: () => ({}) }),
     );
   },
 });

@@ -1,4 +1,5 @@
 import type { Endpoint } from "@posthaste/core/domain/endpoint";
+import { type EndpointRules, endpointRulesOf } from "@posthaste/core/domain/environment";
 import { invalidField, PosthasteError } from "@posthaste/core/domain/errors";
 import { ID_PREFIX } from "@posthaste/core/domain/ids";
 import { ENDPOINTS_PER_APP_MAX, SECRET_BYTES } from "@posthaste/core/domain/limits";
@@ -12,21 +13,26 @@ import type { Services } from "../../route.ts";
 import { changeRecord, uidTaken } from "../../change-record.ts";
 import { findEndpoint } from "../application/find.ts";
 import { assertMetadata, assertUid } from "../application/schemas.ts";
+import { findEnvironment } from "../environment/write.ts";
 import { endpointText, type EndpointIn, type EndpointPatch } from "./schemas.ts";
 
 export type EndpointFields = Static<typeof EndpointIn>;
 export type EndpointChanges = Static<typeof EndpointPatch>;
 
-/** What the schema cannot say; asks the store which event types exist. */
+/** What the schema cannot say; asks the store which event types exist, and what the environment wants of endpoints. */
 export async function assertEndpoint(
   fields: EndpointChanges,
-  { environmentId, services }: { environmentId: string; services: Services },
+  { environmentId, services, whole }: { environmentId: string; services: Services; whole?: boolean },
 ): Promise<void> {
   assertUid(fields.uid, ["body", "uid"]);
   assertMetadata(fields.metadata, ["body", "metadata"]);
   if (fields.url !== undefined) {
     const verdict = services.rules.checkUrl(fields.url);
     if (!verdict.ok) throw new PosthasteError("url_not_allowed", verdict.message);
+  }
+  // Left out: an endpoint that the environment's settings say nothing of.
+  if (whole !== undefined) {
+    assertEndpointRules(fields, endpointRulesOf(await findEnvironment(environmentId, services)), whole);
   }
   if (fields.eventTypes === undefined || fields.eventTypes === null) return;
   const missing = await services.store.eventTypes.findMissing({ environmentId, names: fields.eventTypes });
@@ -35,6 +41,21 @@ export async function assertEndpoint(
     ["body", "eventTypes"],
     `These event types do not exist: ${missing.join(", ")}. Create them first, or check their spelling.`,
   );
+}
+
+/** What the environment's settings want of the fields given; of a whole endpoint, also of those left out. */
+function assertEndpointRules(fields: EndpointChanges, rules: EndpointRules, whole: boolean): void {
+  if (rules.enforceHttps && fields.url !== undefined && !/^https:/i.test(fields.url)) {
+    throw new PosthasteError("url_not_allowed", "The URL must start with https://.");
+  }
+  const lacks = (value: readonly string[] | null | undefined): boolean =>
+    value === null || (value === undefined && whole);
+  if (rules.requireChannels && lacks(fields.channels)) {
+    throw invalidField(["body", "channels"], "Endpoints of this environment must name at least one channel.");
+  }
+  if (rules.requireEventTypes && lacks(fields.eventTypes)) {
+    throw invalidField(["body", "eventTypes"], "Endpoints of this environment must name their event types.");
+  }
 }
 
 export function assertHeaders(headers: Readonly<Record<string, string>>, services: Services): void {
@@ -87,6 +108,7 @@ export function newEndpoint(
     secrets: [{ key, expiresAt: null }],
     headers: fields.headers ?? {},
     transformation: null,
+    access: null,
     createdAt: now,
     updatedAt: now,
   };
@@ -142,22 +164,55 @@ export function switched(
   return { disabled, disabledReason: "manual", disabledAt: now, failingSince };
 }
 
-/** Stores a new endpoint of an application and answers with it. To be called in the application's write order. */
+/** What endpoints of an application and operational ones do not share. */
+export interface EndpointKind {
+  /** For refusals. */
+  readonly noun: string;
+  readonly owner: string;
+  /** How many the owner may have. */
+  readonly max: number;
+  readonly toText: (endpoint: Endpoint) => string;
+}
+
+const OF_APPLICATION: EndpointKind = {
+  noun: "endpoint",
+  owner: "An application",
+  max: ENDPOINTS_PER_APP_MAX,
+  toText: endpointText,
+};
+
+/** Stores a new endpoint and answers with it. To be called in the application's write order. */
 export async function insertEndpoint(
   endpoint: Endpoint,
-  { services, remember }: { services: Services; remember: (answer: Answer) => Idempotent },
+  {
+    environmentId,
+    services,
+    remember,
+    kind: { noun, owner, max, toText } = OF_APPLICATION,
+  }: {
+    /** Of an endpoint that is held to its environment's settings. */
+    environmentId?: string;
+    services: Services;
+    remember: (answer: Answer) => Idempotent;
+    kind?: EndpointKind;
+  },
 ): Promise<Answer> {
   const stored = await services.store.endpoints.listAll(endpoint.appId);
-  if (stored.length >= ENDPOINTS_PER_APP_MAX) {
+  const environment = environmentId === undefined ? null : await findEnvironment(environmentId, services);
+  const most = (environment && endpointRulesOf(environment).perApplicationMax) ?? max;
+  if (stored.length >= most) {
     throw new PosthasteError(
       "limit_reached",
-      `An application has at most ${ENDPOINTS_PER_APP_MAX} endpoints. Delete one that is no longer used.`,
+      `${owner} has at most ${most} ${noun}s. Delete one that is no longer used.`,
     );
   }
-  const answer = { status: 201, text: endpointText(endpoint) };
-  const result = await services.store.endpoints.insert(endpoint, remember(answer));
-  if (result.kind === "conflict") throw uidTaken("endpoint");
-  await services.engine.applicationChanged(endpoint.appId);
+  const answer = { status: 201, text: toText(endpoint) };
+  const { store, engine } = services;
+  const result = await engine.operational.tellingOfEndpoint({ before: null, after: endpoint }, (tells) =>
+    store.endpoints.insert(endpoint, { ...remember(answer), tells }),
+  );
+  if (result.kind === "conflict") throw uidTaken(noun);
+  await engine.applicationChanged(endpoint.appId);
   return answer;
 }
 
@@ -172,17 +227,26 @@ export function changeEndpoint(
     services,
     change,
     idempotent = {},
-  }: { services: Services; change: (stored: Endpoint) => Endpoint; idempotent?: Idempotent },
+    kind: { noun } = OF_APPLICATION,
+  }: {
+    services: Services;
+    change: (stored: Endpoint) => Endpoint;
+    idempotent?: Idempotent;
+    kind?: EndpointKind;
+  },
 ): Promise<Endpoint> {
   const { store, runtime, engine } = services;
   return services.writes.run(appId, async () => {
     const changed = await changeRecord({
-      noun: "endpoint",
+      noun,
       clock: runtime.clock,
       read: async () => findEndpoint(await store.endpoints.listAll(appId), ref),
       change,
-      write: (endpoint, { updatedAt, disabled }) =>
-        store.endpoints.update(endpoint, { ...idempotent, basedOn: { updatedAt, disabled } }),
+      write: (after, before) =>
+        engine.operational.tellingOfEndpoint({ before, after }, (tells) => {
+          const { updatedAt, disabled } = before;
+          return store.endpoints.update(after, { ...idempotent, basedOn: { updatedAt, disabled }, tells });
+        }),
     });
     await engine.applicationChanged(appId);
     return changed;

@@ -25,7 +25,10 @@ export const createEventType = environmentRoute({
     }
     const revived = await changeEventType(
       { environmentId, name },
-      { services, change: ({ createdAt }) => ({ ...eventType, createdAt }) },
+      {
+        services,
+        change: ({ createdAt, retryScheduleMs }) => ({ ...eventType, createdAt, retryScheduleMs }),
+      },
     );
     return { status: 201, text: eventTypeText(revived, { withSchemas: true }) };
   },

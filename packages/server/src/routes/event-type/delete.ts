@@ -26,6 +26,7 @@ export const deleteEventType = environmentRoute({
     if (query.expunge === true) {
       const deleted = await services.store.eventTypes.delete(key);
       if (!deleted) throw new PosthasteError("not_found", "No event type has this name.");
+      await services.engine.eventTypesChanged(environmentId);
       return NO_CONTENT;
     }
     await changeEventType(key, { services, change: (stored) => ({ ...stored, archived: true }) });

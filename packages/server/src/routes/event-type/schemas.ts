@@ -95,6 +95,7 @@ export function newEventType(
     schemas: given.schemas ?? null,
     groupName: given.groupName ?? null,
     featureFlags: given.featureFlags ?? null,
+    retryScheduleMs: null,
     createdAt: now,
     updatedAt: now,
   };

@@ -33,7 +33,7 @@ export const upsertEventType = environmentRoute({
     }
     const changed = await changeEventType(
       { environmentId, name },
-      { services, change: ({ createdAt }) => ({ ...fresh, createdAt }) },
+      { services, change: ({ createdAt, retryScheduleMs }) => ({ ...fresh, createdAt, retryScheduleMs }) },
     );
     return { status: 200, text: eventTypeText(changed, { withSchemas: true }) };
   },

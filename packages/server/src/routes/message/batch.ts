@@ -63,6 +63,7 @@ export const createMessageBatch = environmentRoute({
     ),
   }),
   body: MessageBatchIn,
+  bringsMessages: true,
   bodyMaxBytes: BATCH_BODY_MAX_BYTES,
   depthMax: DEPTH_MAX,
   verbatim: "messages",
@@ -72,6 +73,7 @@ export const createMessageBatch = environmentRoute({
     const { environmentId, body, query, keyed } = call;
     const text = call.verbatim ?? "[]";
     const application = await findApplication(call, services);
+    services.quotas.takeMessages(application.application.id, body.messages.length);
     const now = services.runtime.clock.now();
     const spans = scanElements(text, { from: 0, depthMax: DEPTH_MAX });
     const entries = body.messages.map((value, index) =>

@@ -22,6 +22,7 @@ export const createMessage = environmentRoute({
   params: AppPath,
   query: Type.Object({ with_content: WithContent }),
   body: MessageIn,
+  bringsMessages: true,
   verbatim: "payload",
   verbatimOnly: true,
   idempotency: "engine",
@@ -30,6 +31,7 @@ export const createMessage = environmentRoute({
     const application =
       (await services.engine.findApplication({ environmentId, ref: params.app_id })) ??
       (await createInline(body.application, { caller, ref: params.app_id, services }));
+    services.quotas.takeMessages(application.application.id, 1);
     const payloadText = verbatim ?? "{}";
     const message = newMessage(body, { payloadText, now: services.runtime.clock.now(), loc: BODY });
     const [outcome] = await services.engine.accept({

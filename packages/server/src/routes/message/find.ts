@@ -1,5 +1,6 @@
 import { PosthasteError } from "@posthaste/core/domain/errors";
 import type { Message } from "@posthaste/core/domain/message";
+import type { MessageSearch } from "@posthaste/core/storage/port-search";
 import type { Services } from "../../route.ts";
 
 /** The message an id or event id names in this application; 404 when there is none. */
@@ -10,4 +11,13 @@ export async function findMessage(
   const message = await store.history.findMessage(query);
   if (message === null) throw new PosthasteError("not_found", "No message has this id or eventId.");
   return message;
+}
+
+/** One bounded look for messages, as lists take it. */
+export async function findMessages(
+  query: MessageSearch,
+  { store }: Services,
+): Promise<{ items: readonly Message[]; after: string | null }> {
+  const { messages, after } = await store.search.findMessages(query);
+  return { items: messages, after };
 }

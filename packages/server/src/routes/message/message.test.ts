@@ -114,11 +114,7 @@ describe("creating a message", () => {
     [{ ...MESSAGE, channels: ["a", "a"] }, ["body", "channels"], "the same value twice"],
     [{ ...MESSAGE, tags: ["a", "b", "c", "d", "e", "f"] }, ["body", "tags"], "at most 5 items"],
     [{ ...MESSAGE, tags: ["a b"] }, ["body", "tags", "0"], "May hold letters"],
-    [
-      { ...MESSAGE, deliverAt: "2030-01-01T00:00:00Z" },
-      ["body", "deliverAt"],
-      "Scheduling is not offered yet",
-    ],
+    [{ ...MESSAGE, deliverAt: "2030-01-01T00:00:00Z" }, ["body", "deliverAt"], "at most 24 hours ahead"],
     [{ ...MESSAGE, deliverAt: "soon" }, ["body", "deliverAt"], "Must be a time with its zone"],
     [{ ...MESSAGE, payloadRetentionPeriod: 91 }, ["body", "payloadRetentionPeriod"], "at most 90"],
     [{ ...MESSAGE, payloadRetentionHours: 0 }, ["body", "payloadRetentionHours"], "at least 1"],
@@ -160,6 +156,44 @@ describe("creating a message", () => {
     expect(second.json).toEqual({ code: "conflict", detail: "A message with this eventId already exists." });
     expect(await count()).toBe(1);
     await server.message(await server.application(), { eventId: "evt" });
+  });
+
+  it("is scheduled: shown with its time, sent then, canceled by taking its payload away", async () => {
+    const endpoint = await server.endpoint(app);
+    const deliverAt = new Date(server.runtime.clock.now() + 3_600_000).toISOString();
+    const body = { ...MESSAGE, deliverAt, payloadRetentionHours: 1 };
+    const [kept, dropped] = await Promise.all([
+      server.call("POST", url, { body }),
+      server.call("POST", `${url}/batch`, { body: { messages: [body] } }),
+    ]);
+    expect(kept.json).toMatchObject({
+      deliverAt,
+      timestamp: new Date(server.runtime.clock.now()).toISOString(),
+    });
+    expect((await server.call("GET", `${url}/${kept.json.id}`)).json).toEqual(kept.json);
+    const droppedId = dropped.json.data[0]?.message.id;
+    const standing = async (id = ""): Promise<unknown> =>
+      (await server.call("GET", `${url}/${id}/endpoint`)).json.data[0];
+    expect(await standing(kept.json.id)).toMatchObject({ id: endpoint, status: 1, nextAttempt: deliverAt });
+    expect((await server.call("DELETE", `${url}/${droppedId}/content`)).status).toBe(204);
+    const since = server.posts.length;
+    await server.runtime.advance(3_590_000);
+    expect(server.posts).toHaveLength(since);
+    await server.runtime.advance(11_000);
+    await server.until(async () => {
+      await server.runtime.advance(100);
+      return ((await standing(kept.json.id)) as { status: number }).status === 0;
+    });
+    await server.until(async () => ((await standing(droppedId)) as { status: number }).status === 4);
+    expect(server.posts.slice(since).map(({ headers }) => headers["webhook-id"])).toEqual([kept.json.id]);
+  });
+
+  it("with a time that has passed is sent at once", async () => {
+    await server.endpoint(app);
+    const since = server.posts.length;
+    const past = await server.call("POST", url, { body: { ...MESSAGE, deliverAt: "2020-01-01T00:00:00Z" } });
+    expect([past.status, "deliverAt" in past.json]).toEqual([202, false]);
+    await sentBodies(since, 1);
   });
 
   it("takes null for what is optional", async () => {

@@ -1,5 +1,6 @@
 import { invalidField, PosthasteError } from "@posthaste/core/domain/errors";
-import { DAY_MS, HOUR_MS } from "@posthaste/core/domain/time";
+import { DELIVER_AT_AHEAD_MAX_MS } from "@posthaste/core/domain/limits";
+import { DAY_MS, HOUR_MS, parseTime } from "@posthaste/core/domain/time";
 import type { NewMessage } from "@posthaste/core/engine/engine";
 import type { Static } from "typebox";
 import { assertUid } from "../application/schemas.ts";
@@ -10,12 +11,7 @@ export function newMessage(
   body: Static<typeof MessageIn>,
   { payloadText, now, loc }: { payloadText: string; now: number; loc: readonly string[] },
 ): NewMessage {
-  if (body.deliverAt !== undefined && body.deliverAt !== null) {
-    throw invalidField(
-      [...loc, "deliverAt"],
-      "Scheduling is not offered yet. Leave deliverAt out and send the message when it is due.",
-    );
-  }
+  const deliverAt = deliveryTime(body.deliverAt ?? null, { now, loc: [...loc, "deliverAt"] });
   assertUid(body.eventId, [...loc, "eventId"]);
   return {
     eventType: body.eventType,
@@ -23,11 +19,35 @@ export function newMessage(
     channels: body.channels ?? null,
     tags: body.tags ?? null,
     payload: rawPayload(body.transformationsParams, loc) ?? payloadText,
-    payloadExpiresAt: expiry(body, now),
+    // Counted from the time it is sent.
+    payloadExpiresAt: expiry(body, deliverAt ?? now),
+    deliverAt,
   };
 }
 
-function expiry(body: Static<typeof MessageIn>, now: number): number | null {
+/** When it is to be sent; null = at once. */
+function deliveryTime(
+  text: string | null,
+  { now, loc }: { now: number; loc: readonly string[] },
+): number | null {
+  if (text === null) return null;
+  const time = parseTime(text);
+  if (time === null) throw invalidField(loc, "Must be a time with its zone, such as 2026-03-14T09:26:53Z.");
+  if (time > now + DELIVER_AT_AHEAD_MAX_MS) {
+    const hours = DELIVER_AT_AHEAD_MAX_MS / HOUR_MS;
+    throw invalidField(
+      loc,
+      `Must be at most ${hours} hours ahead. Send the message again when it is nearer.`,
+    );
+  }
+  return time > now ? time : null;
+}
+
+/** When the payload is to be deleted; null = with the message. */
+export function expiry(
+  body: Pick<Static<typeof MessageIn>, "payloadRetentionHours" | "payloadRetentionPeriod">,
+  now: number,
+): number | null {
   const { payloadRetentionHours: hours, payloadRetentionPeriod: days } = body;
   if (hours !== undefined && hours !== null) return now + hours * HOUR_MS;
   return days === undefined || days === null ? null : now + days * DAY_MS;

@@ -1,5 +1,6 @@
 import type { Message } from "@posthaste/core/domain/message";
-import { toIso } from "@posthaste/core/domain/time";
+import { DELIVER_AT_AHEAD_MAX_MS } from "@posthaste/core/domain/limits";
+import { HOUR_MS, toIso } from "@posthaste/core/domain/time";
 import { Type } from "typebox";
 import { ApplicationIn } from "../application/schemas.ts";
 import { Channel, MessageId, Name, named, nullable, Tag, Time } from "../fields.ts";
@@ -9,18 +10,43 @@ const TAGS_MAX = 5;
 const RETENTION_DAYS_MAX = 90;
 const RETENTION_HOURS_MAX = 2_160;
 
-const EventId = Type.String({
+export const EventId = Type.String({
   ...Name,
   description: "Your own id of the event; a second one is refused (409).",
 });
-const EventTypeName = Type.String({ ...Name, description: "Such as order.completed; need not exist." });
-const Channels = Type.Array(Channel, { minItems: 1, maxItems: CHANNELS_MAX, uniqueItems: true });
+export const EventTypeName = Type.String({
+  ...Name,
+  description: "Such as order.completed; need not exist.",
+});
+export const Channels = Type.Array(Channel, { minItems: 1, maxItems: CHANNELS_MAX, uniqueItems: true });
 const Tags = Type.Array(Tag, { maxItems: TAGS_MAX, uniqueItems: true });
-const Payload = Type.Unsafe<object>({
+export const Payload = Type.Unsafe<object>({
   type: "object",
   additionalProperties: true,
   description: "Sent byte for byte as it stands in the request: digits, order of keys and white space stay.",
 });
+
+/** How long the payload stays. */
+export const retentionFields = {
+  payloadRetentionPeriod: Type.Optional(
+    nullable(
+      Type.Integer({
+        minimum: 1,
+        maximum: RETENTION_DAYS_MAX,
+        description: "Days after which the payload is deleted; the message stays. Default: it stays as long.",
+      }),
+    ),
+  ),
+  payloadRetentionHours: Type.Optional(
+    nullable(
+      Type.Integer({
+        minimum: 1,
+        maximum: RETENTION_HOURS_MAX,
+        description: "The same in hours; wins over days.",
+      }),
+    ),
+  ),
+};
 
 export const MessageIn = named(
   "MessageIn",
@@ -50,27 +76,14 @@ export const MessageIn = named(
       }),
     ),
     deliverAt: Type.Optional(
-      nullable({ ...Time, description: "Not offered yet: only null. Messages are sent at once." }),
+      nullable({
+        ...Time,
+        description:
+          `Nothing is sent before this time, at most ${DELIVER_AT_AHEAD_MAX_MS / HOUR_MS} hours ahead; one that has ` +
+          "passed means at once. On a FIFO endpoint the message keeps its place: what comes after it waits as well.",
+      }),
     ),
-    payloadRetentionPeriod: Type.Optional(
-      nullable(
-        Type.Integer({
-          minimum: 1,
-          maximum: RETENTION_DAYS_MAX,
-          description:
-            "Days after which the payload is deleted; the message stays. Default: it stays as long.",
-        }),
-      ),
-    ),
-    payloadRetentionHours: Type.Optional(
-      nullable(
-        Type.Integer({
-          minimum: 1,
-          maximum: RETENTION_HOURS_MAX,
-          description: "The same in hours; wins over days.",
-        }),
-      ),
-    ),
+    ...retentionFields,
   }),
 );
 
@@ -83,6 +96,7 @@ export const MessageOut = named(
     channels: nullable(Channels),
     tags: nullable(Tags),
     timestamp: Time,
+    deliverAt: Type.Optional(nullable({ ...Time, description: "Of a scheduled message only." })),
     payload: Type.Unsafe<object>({
       type: "object",
       additionalProperties: true,
@@ -109,7 +123,9 @@ export function messageText(message: Message, payload: string): string {
     `"eventId":${eventId === null ? "null" : `"${eventId}"`},` +
     `"channels":${channels === null ? "null" : JSON.stringify(channels)},` +
     `"tags":${tags === null ? "null" : JSON.stringify(tags)},` +
-    `"timestamp":"${isoOf(message.createdAt)}","payload":${payload}}`
+    `"timestamp":"${isoOf(message.createdAt)}",` +
+    (message.deliverAt === null ? "" : `"deliverAt":"${toIso(message.deliverAt)}",`) +
+    `"payload":${payload}}`
   );
 }
 

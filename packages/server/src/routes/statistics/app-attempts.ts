@@ -1,11 +1,11 @@
 import { invalidField } from "@posthaste/core/domain/errors";
-import { COUNT_SPANS_MAX } from "@posthaste/core/domain/limits";
+import { COUNT_ROWS_MAX, COUNT_SPANS_MAX } from "@posthaste/core/domain/limits";
 import { DAY_MS, HOUR_MS, MINUTE_MS, toIso } from "@posthaste/core/domain/time";
 import { Type } from "typebox";
 import { jsonAnswer } from "../../answer.ts";
 import { environmentRoute } from "../../route.ts";
 import { findApplication } from "../application/find.ts";
-import { tallyAttempts } from "../attempt/tally.ts";
+import { assertCounted, Tally } from "../attempt/tally.ts";
 import { historyFilters } from "../history-filters.ts";
 import { AppPath, named, Time } from "../fields.ts";
 import { timeOf } from "../time-span.ts";
@@ -41,7 +41,8 @@ export const countApplicationAttempts = environmentRoute({
   summary: "App Attempts",
   description:
     "The attempts of an application by how they ended, period by period (UTC). Default: the last 28 days. Of endpoints " +
-    `that were deleted nothing is counted. At most ${COUNT_SPANS_MAX} periods.`,
+    `that were deleted nothing is counted. At most ${COUNT_SPANS_MAX} periods. 400 (\`limit_reached\`) when its endpoints ` +
+    `together have ${COUNT_ROWS_MAX} attempts or more in them: ask for fewer.`,
   params: AppPath,
   query: Type.Object({
     startDate: Type.Optional(
@@ -53,12 +54,12 @@ export const countApplicationAttempts = environmentRoute({
   }),
   answers: { 200: AttemptStatisticsResponse },
   async handle(call, services) {
-    const { query } = call;
+    const asked = call.query;
     const { application, endpoints } = await findApplication(call, services);
-    const period = query.period ?? "OneDay";
+    const period = asked.period ?? "OneDay";
     const spanMs = PERIOD_MS[period];
-    const end = timeOf(query.endDate, ["query", "endDate"]) ?? services.runtime.clock.now() + 1;
-    const from = timeOf(query.startDate, ["query", "startDate"]) ?? end - (PERIODS_DEFAULT - 1) * spanMs;
+    const end = timeOf(asked.endDate, ["query", "endDate"]) ?? services.runtime.clock.now() + 1;
+    const from = timeOf(asked.startDate, ["query", "startDate"]) ?? end - (PERIODS_DEFAULT - 1) * spanMs;
     const start = Math.floor(from / spanMs) * spanMs;
     const spans = Math.ceil((end - start) / spanMs);
     if (spans < 1 || spans > COUNT_SPANS_MAX) {
@@ -69,18 +70,17 @@ export const countApplicationAttempts = environmentRoute({
     }
     const zeros = (): number[] => Array.from({ length: spans }, () => 0);
     const counts = { success: zeros(), fail: zeros(), canceled: zeros() };
+    const tally = new Tally(services);
     for (const { id: endpointId } of endpoints) {
-      const lane = { appId: application.id, endpointId, eventTypes: query.event_types };
-      await tallyAttempts(
-        { ...lane, after: start, before: end, spanMs },
-        services,
-        ({ at, status, count }) => {
-          // An id and its attempt's time may lie on two sides of a border.
-          const place = Math.min(spans - 1, Math.max(0, (at - start) / spanMs));
-          const sums = counts[status];
-          sums[place] = (sums[place] ?? 0) + count;
-        },
-      );
+      const lane = { appId: application.id, endpointId, eventTypes: asked.event_types };
+      const query = { ...lane, after: start, before: end, spanMs };
+      const complete = await tally.attempts(query, ({ at, status, count }) => {
+        // An id and its attempt's time may lie on two sides of a border.
+        const place = Math.min(spans - 1, Math.max(0, (at - start) / spanMs));
+        const sums = counts[status];
+        sums[place] = (sums[place] ?? 0) + count;
+      });
+      assertCounted(complete);
     }
     return jsonAnswer(200, {
       startDate: toIso(start),

@@ -7,11 +7,14 @@ import {
   toApplication,
   toApplicationRow,
 } from "../rows/application.ts";
+import { inLiving } from "../living.ts";
+import { ordinary } from "../../ordinary.ts";
 import { statement } from "../statement.ts";
 import { insertNamed, isTaken } from "./insert-named.ts";
 import { pagedList } from "./paged-list.ts";
 
-const SELECT = `SELECT ${APPLICATION_COLUMNS} FROM application WHERE environment_id = $1 AND NOT deleted`;
+const SELECT = `SELECT ${APPLICATION_COLUMNS} FROM application
+   WHERE environment_id = $1 AND NOT deleted AND ${inLiving("application")} AND ${ordinary()}`;
 
 /** An id before a uid that reads like it; the second lookup runs only where the first finds nothing. */
 const find = statement<ApplicationRow>(
@@ -23,7 +26,7 @@ const find = statement<ApplicationRow>(
 const findByUid = statement<ApplicationRow>("application.find_by_uid", `${SELECT} AND uid = $2`);
 const findById = statement<ApplicationRow>(
   "application.find_by_id",
-  `SELECT ${APPLICATION_COLUMNS} FROM application WHERE id = $1 AND NOT deleted`,
+  `SELECT ${APPLICATION_COLUMNS} FROM application WHERE id = $1 AND NOT deleted AND ${inLiving("application")}`,
 );
 const list = pagedList<ApplicationRow>("application.list", { select: SELECT, key: "id", parameters: 1 });
 /** Written together with its `change`, by which the other nodes learn of it. */
@@ -32,6 +35,14 @@ const insert = statement(
   `WITH written AS (
      INSERT INTO application (${APPLICATION_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
      ON CONFLICT (environment_id, uid) WHERE uid IS NOT NULL AND NOT deleted DO NOTHING
+     RETURNING id)
+   INSERT INTO change (app_id) SELECT id FROM written`,
+);
+const ensureOperational = statement(
+  "application.ensure_operational",
+  `WITH written AS (
+     INSERT INTO application (${APPLICATION_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT DO NOTHING
      RETURNING id)
    INSERT INTO change (app_id) SELECT id FROM written`,
 );
@@ -67,6 +78,9 @@ export function applicationStore({ ingest, lists }: Database): ApplicationStore 
           (await connection.query(insert, toApplicationRow(application))).count > 0,
         findHolder: () => findHolder(lists, application),
       }),
+    async ensureOperational(application) {
+      await lists.query(ensureOperational, toApplicationRow(application));
+    },
     // What accepting a message looks up does not wait for lists.
     async find({ environmentId, ref }) {
       const [row] = (await ingest.query(find, [environmentId, ref])).rows;

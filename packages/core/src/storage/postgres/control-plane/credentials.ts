@@ -8,6 +8,7 @@ import {
 } from "../../credential-row.ts";
 import type { CredentialStore } from "../../port-credentials.ts";
 import type { Database } from "../database.ts";
+import { inLiving } from "../living.ts";
 import { statement } from "../statement.ts";
 import { pagedList } from "./paged-list.ts";
 
@@ -33,7 +34,10 @@ const anyKey = statement<[one: number]>(
   "credential.any_key",
   "SELECT 1 FROM api_key WHERE environment_id = $1 AND app_id IS NULL LIMIT 1",
 );
-const find = statement<CredentialRow>("credential.find", `${SELECT} WHERE hash = $1`);
+const find = statement<CredentialRow>(
+  "credential.find",
+  `${SELECT} WHERE hash = $1 AND ${inLiving("api_key")}`,
+);
 const findKey = statement<CredentialRow>("credential.find_key", `${KEYS} AND id = $2`);
 const list = pagedList<CredentialRow>("credential.list_keys", { select: KEYS, key: "id", parameters: 1 });
 const update = statement(
@@ -54,6 +58,7 @@ const redeem = statement<CredentialRow>(
   "credential.redeem",
   `UPDATE api_key SET hash = $2, prefix = $3, kind = 'portal'
    WHERE hash = $1 AND kind = 'one_time' AND created_at > $4 AND expires_at > $5
+     AND ${inLiving("api_key")}
    RETURNING ${CREDENTIAL_COLUMNS}`,
 );
 

@@ -2,6 +2,7 @@ import type { DataKeyStore } from "../../port-keys.ts";
 import type { Database } from "../database.ts";
 import { DATA_KEY_COLUMNS, type DataKeyRow, toDataKey, toDataKeyRow } from "../rows/data-key.ts";
 import { statement } from "../statement.ts";
+import { eraseTraces } from "./erase-traces.ts";
 
 const list = statement<DataKeyRow>(
   "data_key.list",
@@ -24,7 +25,7 @@ const update = statement(
    WHERE environment_id = $1 AND id = $2 AND wrapped = $6`,
 );
 
-export function dataKeyStore({ lists }: Database): DataKeyStore {
+export function dataKeyStore({ lists }: Database, { url }: { url: string }): DataKeyStore {
   return {
     async list() {
       return (await lists.query(list, [])).rows.map(toDataKey);
@@ -39,5 +40,6 @@ export function dataKeyStore({ lists }: Database): DataKeyStore {
       const values = [environmentId, id, masterKeyId, wrapped, complete, basedOn.wrapped];
       return (await lists.query(update, values)).count > 0;
     },
+    eraseTraces: () => eraseTraces(url),
   };
 }

@@ -2,6 +2,8 @@ import type { Endpoint } from "../../../domain/endpoint.ts";
 import type { BasedOn, EndpointStore, UpdateResult } from "../../port.ts";
 import type { Connection, Database } from "../database.ts";
 import { ENDPOINT_COLUMNS, type EndpointRow, toEndpoint, toEndpointRow } from "../rows/endpoint.ts";
+import { storeTold } from "../deliveries/accept.ts";
+import type { PartitionKeeper } from "../partitions.ts";
 import { statement } from "../statement.ts";
 import { writeOnce } from "./answers.ts";
 import { insertNamed, isTaken } from "./insert-named.ts";
@@ -22,7 +24,7 @@ const insert = statement(
   "endpoint.insert",
   `WITH written AS (
      INSERT INTO endpoint (${ENDPOINT_COLUMNS}, deleted)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
        NOT EXISTS (SELECT 1 FROM application WHERE id = $1 AND NOT deleted))
      ON CONFLICT (app_id, uid) WHERE uid IS NOT NULL AND NOT deleted DO NOTHING
      RETURNING app_id)
@@ -39,7 +41,7 @@ const update = statement(
      UPDATE endpoint SET uid = $3, url = $4, description = $5, throttle_rate = $6, event_types = $7,
        channels = $8, disabled = $9, disabled_reason = $10, disabled_at = $11, failing_since = $12, secrets = $13,
        headers = $14, metadata = $15, fifo = $16, timeout_ms = $17, retry_schedule_ms = $18, created_at = $19,
-       updated_at = $20, transformation = $21
+       updated_at = $20, transformation = $21, access = $22
      WHERE app_id = $1 AND id = $2 AND NOT deleted
      RETURNING app_id)
    INSERT INTO change (app_id) SELECT app_id FROM written`,
@@ -53,14 +55,23 @@ const hide = statement(
    INSERT INTO change (app_id) SELECT app_id FROM written`,
 );
 
-export function endpointStore({ ingest, lists }: Database): EndpointStore {
+export function endpointStore(
+  { ingest, lists }: Database,
+  { partitions }: { partitions: PartitionKeeper },
+): EndpointStore {
   return {
-    insert: (endpoint, { idempotency: answer }) =>
-      insertNamed(lists, {
+    async insert(endpoint, { idempotency: answer, tells }) {
+      await partitions.ensureForTold(tells);
+      return insertNamed(lists, {
         answer,
-        insert: (connection) => insertEndpoint(connection, endpoint),
+        insert: async (connection) => {
+          const inserted = await insertEndpoint(connection, endpoint);
+          if (inserted) await storeTold(connection, tells);
+          return inserted;
+        },
         findHolder: () => findHolder(lists, endpoint),
-      }),
+      });
+    },
     // What accepting a message looks up does not wait for lists.
     async listAll(appId) {
       return (await ingest.query(listAll, [appId])).rows.map(toEndpoint);
@@ -68,11 +79,16 @@ export function endpointStore({ ingest, lists }: Database): EndpointStore {
     async list({ appId, page }) {
       return (await list(lists, page, [appId])).map(toEndpoint);
     },
-    async update(endpoint, { idempotency: answer, basedOn }) {
+    async update(endpoint, { idempotency: answer, basedOn, tells }) {
+      await partitions.ensureForTold(tells);
       try {
         return await writeOnce(lists, {
           answer,
-          work: (connection) => updateEndpoint(connection, endpoint, basedOn),
+          work: async (connection) => {
+            const result = await updateEndpoint(connection, endpoint, basedOn);
+            if (result === "updated") await storeTold(connection, tells);
+            return result;
+          },
           wrote: (result) => result === "updated",
         });
       } catch (error) {
@@ -81,8 +97,17 @@ export function endpointStore({ ingest, lists }: Database): EndpointStore {
         throw error;
       }
     },
-    async delete({ appId, id }) {
-      return (await lists.query(hide, [appId, id])).count > 0;
+    async delete({ appId, id, tells }) {
+      await partitions.ensureForTold(tells);
+      return writeOnce(lists, {
+        answer: undefined,
+        work: async (connection) => {
+          const { count } = await connection.query(hide, [appId, id]);
+          if (count > 0) await storeTold(connection, tells);
+          return count > 0;
+        },
+        wrote: (done) => done,
+      });
     },
   };
 }

@@ -1,6 +1,7 @@
-import type { AcceptedMessage } from "../../port.ts";
+import type { Message } from "../../../domain/message.ts";
+import type { AcceptedMessage, NewDelivery, Telling } from "../../port.ts";
 import { bigintArray, booleanArray, textArray } from "../arrays.ts";
-import type { Connection } from "../database.ts";
+import type { Connection, SqlValue } from "../database.ts";
 import { statement } from "../statement.ts";
 
 /** Due since ever rather than since now: a clock that is set back must not put it off. */
@@ -35,11 +36,27 @@ const insert = statement<[alive: boolean]>(
 const insertFifoDue = statement(
   "due.insert_fifo",
   `INSERT INTO due (app_id, endpoint_id, ord, message_id, attempts, next_attempt_at, leased_by, manual, once)
-   SELECT app_id, endpoint_id, nextval('due_order'), message_id, 0, ${DUE_AT_ONCE}, NULL, FALSE, FALSE
+   SELECT app_id, endpoint_id, nextval('due_order'), message_id, 0, next_attempt_at, NULL, FALSE, FALSE
    FROM (
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-       WITH ORDINALITY AS d (app_id, endpoint_id, message_id, place)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+       WITH ORDINALITY AS d (app_id, endpoint_id, message_id, next_attempt_at, place)
      ORDER BY place) AS placed`,
+);
+
+/** What waits for a time of its own. */
+const insertScheduledDue = statement(
+  "due.insert_scheduled",
+  `INSERT INTO due (app_id, endpoint_id, ord, message_id, attempts, next_attempt_at, leased_by, manual, once)
+   SELECT app_id, endpoint_id, 0, message_id, 0, next_attempt_at, NULL, FALSE, FALSE
+   FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+     AS d (app_id, endpoint_id, message_id, next_attempt_at)`,
+);
+/** Behind the insert of the same transaction, which so costs those nothing that are not scheduled. */
+const schedule = statement(
+  "message.schedule",
+  `UPDATE message SET deliver_at = s.deliver_at
+   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS s (app_id, id, deliver_at)
+   WHERE message.app_id = s.app_id AND message.id = s.id AND message.id >= $4 AND message.id <= $5`,
 );
 
 /** A delivery of a FIFO endpoint is never born leased: which one is the oldest, only the store can tell. */
@@ -57,17 +74,33 @@ export async function insertAccepted(
     a < b ? -1 : 1,
   );
   const answers = groups.map(async ([leaseId, ofNode]) => {
-    const { columns, hasLeased } = dueColumns(ofNode);
-    const values = [...messageColumns(ofNode), ...columns, hasLeased ? leaseId : NOBODY];
-    const [[alive] = [false]] = (await connection.query(insert, values)).rows;
+    const { asked, values } = acceptPlain(ofNode);
+    const [[alive] = [false]] = (await connection.query(asked, values)).rows;
     return alive ? [leaseId] : [];
   });
   const [alive] = await Promise.all([
     Promise.all(answers),
-    insertFifo(connection, accepted),
+    insertWaiting(connection, insertFifoDue, owedBy(accepted, isFifo)),
+    insertScheduled(connection, accepted),
     insertPolled(connection, accepted),
   ]);
   return new Set(alive.flat());
+}
+
+/** Stores messages of one node and what is owed of them at once; answers whether the node lives, if it leases any. */
+export function acceptPlain(accepted: readonly AcceptedMessage[]): {
+  asked: typeof insert;
+  values: SqlValue[];
+} {
+  const { columns, hasLeased } = dueColumns(accepted);
+  const leaseId = accepted[0]?.leaseId;
+  const holder = hasLeased && leaseId !== undefined ? leaseId : NOBODY;
+  return { asked: insert, values: [...messageColumns(accepted), ...columns, holder] };
+}
+
+/** Stores messages about another write, in that write's transaction; their partitions are there. Waits for nothing. */
+export async function storeTold(connection: Connection, tells: Telling["tells"]): Promise<void> {
+  if (tells !== undefined && tells.length > 0) await insertAccepted(connection, tells);
 }
 
 /** For polling endpoints: they get their place in its order later, see port-polling.ts. */
@@ -117,7 +150,7 @@ function dueColumns(accepted: readonly AcceptedMessage[]): { columns: Buffer[]; 
   const leased: boolean[] = [];
   for (const { message, deliveries } of accepted) {
     for (const delivery of deliveries) {
-      if (delivery.fifo) continue;
+      if (delivery.fifo || message.deliverAt !== null) continue;
       appIds.push(message.appId);
       endpointIds.push(delivery.endpointId);
       messageIds.push(message.id);
@@ -128,14 +161,52 @@ function dueColumns(accepted: readonly AcceptedMessage[]): { columns: Buffer[]; 
   return { columns, hasLeased: leased.includes(true) };
 }
 
-async function insertFifo(connection: Connection, accepted: readonly AcceptedMessage[]): Promise<void> {
-  const fifo = accepted.flatMap(({ message, deliveries }) =>
-    deliveries.filter((delivery) => delivery.fifo).map(({ endpointId }) => ({ message, endpointId })),
+/** Marks the messages, and owes them to endpoints that are not FIFO. */
+async function insertScheduled(connection: Connection, accepted: readonly AcceptedMessage[]): Promise<void> {
+  const scheduled = accepted.filter(({ message }) => message.deliverAt !== null);
+  const ids = scheduled.map(({ message }) => message.id);
+  const sorted = ids.toSorted();
+  const [first, last] = [sorted.at(0), sorted.at(-1)];
+  if (first === undefined || last === undefined) return;
+  await Promise.all([
+    connection.query(schedule, [
+      textArray(scheduled.map(({ message }) => message.appId)),
+      textArray(ids),
+      bigintArray(scheduled.map(({ message }) => message.deliverAt)),
+      first,
+      last,
+    ]),
+    insertWaiting(
+      connection,
+      insertScheduledDue,
+      owedBy(scheduled, (delivery) => !delivery.fifo),
+    ),
+  ]);
+}
+
+interface Owed {
+  readonly message: Message;
+  readonly endpointId: string;
+}
+
+const isFifo = ({ fifo }: NewDelivery): boolean => fifo;
+
+function owedBy(accepted: readonly AcceptedMessage[], which: (delivery: NewDelivery) => boolean): Owed[] {
+  return accepted.flatMap(({ message, deliveries }) =>
+    deliveries.filter(which).map(({ endpointId }) => ({ message, endpointId })),
   );
-  if (fifo.length === 0) return;
-  await connection.query(insertFifoDue, [
-    textArray(fifo.map(({ message }) => message.appId)),
-    textArray(fifo.map(({ endpointId }) => endpointId)),
-    textArray(fifo.map(({ message }) => message.id)),
+}
+
+async function insertWaiting(
+  connection: Connection,
+  insertDue: typeof insertFifoDue,
+  owed: readonly Owed[],
+): Promise<void> {
+  if (owed.length === 0) return;
+  await connection.query(insertDue, [
+    textArray(owed.map(({ message }) => message.appId)),
+    textArray(owed.map(({ endpointId }) => endpointId)),
+    textArray(owed.map(({ message }) => message.id)),
+    bigintArray(owed.map(({ message }) => message.deliverAt ?? DUE_AT_ONCE)),
   ]);
 }

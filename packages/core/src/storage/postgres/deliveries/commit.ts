@@ -1,16 +1,25 @@
 import { ACCEPT_ROUNDS_MAX, COLLISION_RETRIES_MAX } from "../../../domain/limits.ts";
-import { type AcceptResult, type CommitBatch, type CommitResult, StoreUnavailable } from "../../port.ts";
+import {
+  type AcceptResult,
+  type CommitBatch,
+  type CommitResult,
+  type SettleTold,
+  StoreUnavailable,
+} from "../../port.ts";
 import type { Connection, ConnectionPool } from "../database.ts";
 import { codeOf, isCollision } from "../failure.ts";
 import type { PartitionKeeper } from "../partitions.ts";
-import { insertAccepted, isLeased } from "./accept.ts";
+import { insertAccepted, isLeased, storeTold } from "./accept.ts";
 import type { DoubtfulLeases } from "./doubtful-leases.ts";
 import { SettledEndpoints } from "./endpoint-changes.ts";
+import { noteWipes } from "../history/wipe.ts";
 import { moveOn } from "./settle.ts";
 import { type Candidate, findVerdicts, takeUnique } from "./unique.ts";
+import { acceptAtOnce, areEnding, arePlain, endAtOnce } from "./write-at-once.ts";
 
 const CHECK_VIOLATION = "23514";
 const NO_PLACES: ReadonlySet<number> = new Set();
+const NOTHING: readonly Told[] = [];
 
 export interface CommitParts {
   readonly ingest: ConnectionPool;
@@ -101,11 +110,14 @@ interface Written {
 async function writeRound(parts: CommitParts, round: Round): Promise<Written> {
   for (let tries = 1; ; tries++) {
     await parts.partitions.ensureFor({
-      message: round.candidates.map(({ accepted }) => accepted.message.id),
+      message: [...round.candidates.map(messageId), ...toldBy(round.settled).map(messageId)],
       attempt: round.settled.flatMap(({ attempt }) => attempt?.id ?? []),
     });
     try {
-      return await parts.ingest.transaction((connection) => write(connection, round));
+      return (
+        (await writeAtOnce(parts, round)) ??
+        (await parts.ingest.transaction((connection) => write(connection, round)))
+      );
     } catch (error) {
       const noPartition = codeOf(error) === CHECK_VIOLATION;
       if (noPartition) parts.partitions.forget();
@@ -114,9 +126,22 @@ async function writeRound(parts: CommitParts, round: Round): Promise<Written> {
   }
 }
 
+/** Null: it takes more than one statement, so that nothing was written. */
+async function writeAtOnce(parts: CommitParts, { candidates, settled }: Round): Promise<Written | null> {
+  const accepted = candidates.map((candidate) => candidate.accepted);
+  if (settled.length === 0 && arePlain(accepted)) {
+    const { alive } = await acceptAtOnce(parts, accepted);
+    return { held: NO_PLACES, accepted: candidates.map((candidate) => outcomeOf(candidate, alive)) };
+  }
+  if (candidates.length === 0 && areEnding(settled)) {
+    return { held: await endAtOnce(parts.ingest, settled), accepted: [] };
+  }
+  return null;
+}
+
 /**
- * Locks that another commit may wait for are taken in one order by all: keys, event ids, endpoints, deliveries, each
- * sorted. (A node's row is shared by its commits; who declares it dead holds nothing else.) What does not depend on
+ * Locks that another commit may wait for are taken in one order by all: keys, event ids, endpoints, deliveries, notes of
+ * delivered messages, each sorted. (A node's row is shared by its commits; who declares it dead holds nothing else.) What does not depend on
  * an answer is sent without waiting for it.
  */
 async function write(connection: Connection, { candidates, settled }: Round): Promise<Written> {
@@ -125,14 +150,34 @@ async function write(connection: Connection, { candidates, settled }: Round): Pr
     SettledEndpoints.lock(connection, settled),
     settled.length === 0 ? NO_PLACES : moveOn(connection, settled),
   ]);
-  await endpoints?.write(connection, { settled, held });
+  const disabling = (await endpoints?.write(connection, { settled, held })) ?? NO_PLACES;
+  const told = toldBy(settled).filter(({ when, place }) => (when === "held" ? held : disabling).has(place));
+  await storeTold(
+    connection,
+    told.map(({ accepted }) => accepted),
+  );
+  await noteWipes(connection, settled);
   return {
     held,
-    accepted: taken.map(({ accepted, place }) => {
-      const unleased = accepted.deliveries.some(isLeased) && !alive.has(accepted.leaseId);
-      return { place, result: unleased ? { kind: "accepted", unleased } : { kind: "accepted" } };
-    }),
+    accepted: taken.map((candidate) => outcomeOf(candidate, alive.has(candidate.accepted.leaseId))),
   };
+}
+
+function outcomeOf({ accepted, place }: Candidate, alive: boolean): Written["accepted"][number] {
+  const unleased = !alive && accepted.deliveries.some(isLeased);
+  return { place, result: unleased ? { kind: "accepted", unleased } : { kind: "accepted" } };
+}
+
+const messageId = ({ accepted }: Pick<Candidate, "accepted">): string => accepted.message.id;
+
+interface Told extends SettleTold {
+  /** Of its settled delivery in the batch. */
+  readonly place: number;
+}
+
+function toldBy(settled: CommitBatch["settled"]): readonly Told[] {
+  if (!settled.some(({ tells }) => tells !== undefined)) return NOTHING;
+  return settled.flatMap(({ tells = NOTHING }, place) => tells.map((tell) => ({ ...tell, place })));
 }
 
 async function accept(

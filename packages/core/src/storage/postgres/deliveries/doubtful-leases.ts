@@ -32,14 +32,18 @@ export class DoubtfulLeases {
 
   /** Remembers what a commit may have leased that failed like this. */
   add(error: unknown, batch: CommitBatch): void {
-    if (!(error instanceof UndecidedCommit)) return;
-    const leases = batch.accepted.flatMap(({ message, deliveries, leaseId }) =>
+    if (error instanceof UndecidedCommit) this.remember(error.mark, batch.accepted);
+  }
+
+  /** The same of one that is known to have gone through, but not what of it is leased. */
+  remember(mark: TransactionMark, accepted: CommitBatch["accepted"]): void {
+    const leases = accepted.flatMap(({ message, deliveries, leaseId }) =>
       deliveries
         .filter(isLeased)
         .map(({ endpointId }) => ({ appId: message.appId, endpointId, messageId: message.id, leaseId })),
     );
     if (leases.length === 0) return;
-    this.#commits = [...this.#commits, { mark: error.mark, leases }].slice(-DOUBTFUL_COMMITS_MAX);
+    this.#commits = [...this.#commits, { mark, leases }].slice(-DOUBTFUL_COMMITS_MAX);
   }
 
   async free(pool: ConnectionPool): Promise<void> {

@@ -80,17 +80,24 @@ export class SettledEndpoints {
     return new SettledEndpoints(new Map(states));
   }
 
-  /** Applies the changes of the deliveries whose lease held, in their order, and tells the other nodes. */
+  /**
+   * Applies the changes of the deliveries whose lease held, in their order, and tells the other nodes; returns the places
+   * of those that disabled their endpoint.
+   */
   async write(
     connection: Connection,
     { settled, held }: { settled: readonly SettledDelivery[]; held: ReadonlySet<number> },
-  ): Promise<void> {
+  ): Promise<ReadonlySet<number>> {
+    const disabling = new Set<number>();
     for (const [place, { delivery, endpoint }] of settled.entries()) {
       const state = this.#states.get(keyOf(delivery));
-      if (endpoint !== null && state !== undefined && held.has(place)) apply(state, endpoint);
+      if (endpoint === null || state === undefined || !held.has(place)) continue;
+      const { disabled } = state;
+      apply(state, endpoint);
+      if (state.disabled !== disabled) disabling.add(place);
     }
     const changed = [...this.#states.values()].filter((state) => state.changed);
-    if (changed.length === 0) return;
+    if (changed.length === 0) return disabling;
     await connection.query(write, [
       textArray(changed.map(({ appId }) => appId)),
       textArray(changed.map(({ endpointId }) => endpointId)),
@@ -100,6 +107,7 @@ export class SettledEndpoints {
       bigintArray(changed.map(({ disabledAt }) => disabledAt)),
       bigintArray(changed.map(({ updatedAt }) => updatedAt)),
     ]);
+    return disabling;
   }
 }
 

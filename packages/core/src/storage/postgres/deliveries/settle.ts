@@ -1,7 +1,7 @@
 import { deliveryStateCodeOf, statusCodeOf } from "../../codes.ts";
 import type { SettledDelivery } from "../../port.ts";
 import { bigintArray, booleanArray, byteaArray, intArray, smallintArray, textArray } from "../arrays.ts";
-import type { Connection } from "../database.ts";
+import type { Connection, SqlValue } from "../database.ts";
 import { statement } from "../statement.ts";
 import { DUE_AT_ONCE } from "./accept.ts";
 
@@ -76,6 +76,12 @@ export async function moveOn(
   return new Set(answers.flatMap(({ rows }) => rows.map(([n]) => n)));
 }
 
+/** Records the attempts and ends the deliveries; answers with the places of those whose lease still held. */
+export function endAll(settled: readonly SettledDelivery[]): { asked: typeof endDue; values: SqlValue[] } {
+  const inOrder = settled.map((each, place) => ({ place, settled: each })).toSorted(byKey);
+  return { asked: endDue, values: [...heldColumns(inOrder), ...attemptColumns(settled)] };
+}
+
 function byKey({ settled: { delivery: a } }: Settle, { settled: { delivery: b } }: Settle): number {
   if (a.appId !== b.appId) return a.appId < b.appId ? -1 : 1;
   if (a.endpointId !== b.endpointId) return a.endpointId < b.endpointId ? -1 : 1;
@@ -113,13 +119,21 @@ function failedSince({ endpoint }: SettledDelivery): number | null {
   return endpoint?.kind === "disable" ? (endpoint.failingSince ?? null) : null;
 }
 
-function attemptColumns(settled: readonly SettledDelivery[]): Buffer[] {
+/** What names their attempts: the first columns of these. */
+export function attemptKeys(settled: readonly SettledDelivery[]): Buffer[] {
   const attempts = settled.flatMap(({ attempt }) => attempt ?? []);
   return [
     textArray(attempts.map(({ appId }) => appId)),
     textArray(attempts.map(({ endpointId }) => endpointId)),
     textArray(attempts.map(({ messageId }) => messageId)),
     textArray(attempts.map(({ id }) => id)),
+  ];
+}
+
+function attemptColumns(settled: readonly SettledDelivery[]): Buffer[] {
+  const attempts = settled.flatMap(({ attempt }) => attempt ?? []);
+  return [
+    ...attemptKeys(settled),
     textArray(attempts.map(({ url }) => url)),
     bigintArray(attempts.map(({ timestamp }) => timestamp)),
     smallintArray(attempts.map(({ status }) => statusCodeOf(status))),

@@ -1,10 +1,11 @@
 import type { Attempt } from "../../../domain/attempt.ts";
 import { ID_PREFIX } from "../../../domain/ids.ts";
 import { ksuidFloor, ksuidTime } from "../../../domain/ksuid.ts";
-import { LIST_SCAN_ROWS, NODE_CLOCKS_APART_MAX_MS } from "../../../domain/limits.ts";
+import { LIST_SCAN_ROWS, NODE_CLOCKS_APART_MAX_MS, SEARCH_STEPS_MAX } from "../../../domain/limits.ts";
 import { statusCodeOf } from "../../codes.ts";
 import { type IdRange, idRange } from "../../id-range.ts";
 import type { AttemptQuery, AttemptWithMessage, Page } from "../../port.ts";
+import type { FoundAttempts } from "../../port-search.ts";
 import type { Connection, SqlValue } from "../database.ts";
 import { ATTEMPT_COLUMNS, type AttemptRow, toAttempt } from "../rows/attempt.ts";
 import { type Statement, statement } from "../statement.ts";
@@ -70,9 +71,25 @@ export async function listAttempts(
   connection: Connection,
   query: AttemptQuery,
 ): Promise<AttemptWithMessage[]> {
-  const { appId, page, withMessage } = query;
-  const rows = await collect(page, (left) => takeStep(connection, { ...query, page: left }));
-  const attempts = rows.map(toAttempt);
+  const { rows } = await collect(query.page, (left) => takeStep(connection, { ...query, page: left }));
+  return withMessages(connection, query, rows.map(toAttempt));
+}
+
+/** The same in a bounded number of steps. */
+export async function findAttempts(connection: Connection, query: AttemptQuery): Promise<FoundAttempts> {
+  const { rows, after } = await collect(
+    query.page,
+    (left) => takeStep(connection, { ...query, page: left }),
+    SEARCH_STEPS_MAX,
+  );
+  return { attempts: await withMessages(connection, query, rows.map(toAttempt)), after };
+}
+
+async function withMessages(
+  connection: Connection,
+  { appId, withMessage }: AttemptQuery,
+  attempts: readonly Attempt[],
+): Promise<AttemptWithMessage[]> {
   if (!withMessage) return attempts.map((attempt) => ({ attempt, message: null }));
   const ids = attempts.map(({ messageId }) => messageId);
   const messages = await findMessages(connection, { appId, ids });

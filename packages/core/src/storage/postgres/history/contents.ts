@@ -2,6 +2,7 @@ import { EXPUNGED, type ContentStore } from "../../port-contents.ts";
 import { textArray } from "../arrays.ts";
 import type { Database } from "../database.ts";
 import { statement } from "../statement.ts";
+import { forgetWipes, wipePayloads } from "./wipe.ts";
 
 /**
  * The bounds are those of the ids: they say which days to look into. A claim reads the payload in its own statement, so
@@ -22,7 +23,7 @@ const expungeAttempt = statement(
    WHERE app_id = $1 AND message_id = $2 AND id = $3`,
 );
 
-export function contentStore({ lists }: Pick<Database, "lists">): ContentStore {
+export function contentStore({ lists, dispatch }: Pick<Database, "lists" | "dispatch">): ContentStore {
   return {
     async expungeMessages({ appId, ids }) {
       const sorted = ids.toSorted();
@@ -30,6 +31,8 @@ export function contentStore({ lists }: Pick<Database, "lists">): ContentStore {
       if (first === undefined || last === undefined) return;
       await lists.query(expungeMessages, [appId, textArray(sorted), first, last]);
     },
+    wipe: (request) => wipePayloads(dispatch, request),
+    forgetWipes: (request) => forgetWipes(dispatch, request),
     async expungeAttempt({ appId, messageId, attemptId }) {
       return (await lists.query(expungeAttempt, [appId, messageId, attemptId])).count > 0;
     },

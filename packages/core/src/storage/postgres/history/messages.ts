@@ -6,7 +6,7 @@ import type { MessageQuery, Page } from "../../port.ts";
 import type { Connection, SqlValue } from "../database.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from "../rows/message.ts";
 import { statement } from "../statement.ts";
-import { collect, type PlacedRow, toStep } from "./scan.ts";
+import { collect, type PlacedRow, type Step, toStep } from "./scan.ts";
 
 const find = statement<MessageRow>(
   "message.find",
@@ -72,15 +72,18 @@ export async function findMessage(
 }
 
 export async function listMessages(connection: Connection, query: MessageQuery): Promise<Message[]> {
-  const { appId, page } = query;
-  const rows = await collect(page, async (left) => {
-    const { from, until } = idRange({ ...query, page: left }, ID_PREFIX.message);
-    const looked = isFiltered(query) ? LIST_SCAN_ROWS : left.limit;
-    const values = [appId, from, until, looked, left.limit, ...messageFilterValues(query), query.withPayload];
-    const answer = await connection.query(listStatements[page.order], values);
-    return toStep(answer.rows, { looked, id: ([, id]) => id });
-  });
+  const { rows } = await collect(query.page, (left) => listStep(connection, { ...query, page: left }));
   return rows.map(toMessage);
+}
+
+/** One step of the list. */
+export async function listStep(connection: Connection, query: MessageQuery): Promise<Step<MessageRow>> {
+  const { appId, page } = query;
+  const { from, until } = idRange(query, ID_PREFIX.message);
+  const looked = isFiltered(query) ? LIST_SCAN_ROWS : page.limit;
+  const values = [appId, from, until, looked, page.limit, ...messageFilterValues(query), query.withPayload];
+  const answer = await connection.query(listStatements[page.order], values);
+  return toStep(answer.rows, { looked, id: ([, id]) => id });
 }
 
 /** Those of an application that are there, by id. */

@@ -1,3 +1,4 @@
+import { NO_DETAIL } from "../../../domain/attempt.ts";
 import { deliveryStateCodeOf, statusCodeOf } from "../../codes.ts";
 import { textArray } from "../arrays.ts";
 import type { ConnectionPool } from "../database.ts";
@@ -12,16 +13,7 @@ import { statement } from "../statement.ts";
 const WATCH_MS = 3_600_000;
 const ERROR_CLASS = "endpoint_deleted";
 const EXPLANATION = "Not sent: the endpoint was deleted.";
-const NO_DETAIL = JSON.stringify({
-  requestHeaders: {},
-  responseHeaders: [],
-  truncated: false,
-  dnsMs: null,
-  connectMs: null,
-  tlsMs: null,
-  firstByteMs: null,
-  reusedConnection: false,
-});
+const DETAIL = JSON.stringify(NO_DETAIL);
 
 /** Few endpoints: they leave the partial index once they are drained. */
 const stamp = statement(
@@ -53,7 +45,7 @@ const cancel = statement(
    placed AS (SELECT *, row_number() OVER (ORDER BY app_id, endpoint_id, message_id) AS place FROM ended)
    INSERT INTO attempt (${ATTEMPT_COLUMNS})
    SELECT app_id, endpoint_id, message_id, ($2::text[])[place], url, $3, ${statusCodeOf("canceled")}, manual, 0,
-     '${ERROR_CLASS}', 0, ${deliveryStateCodeOf("canceled")}, NULL, '${NO_DETAIL}', '${EXPLANATION}', NULL
+     '${ERROR_CLASS}', 0, ${deliveryStateCodeOf("canceled")}, NULL, '${DETAIL}', '${EXPLANATION}', NULL
    FROM placed`,
 );
 const drain = statement(

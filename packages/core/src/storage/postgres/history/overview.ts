@@ -3,7 +3,9 @@ import { ksuidFloor, ksuidTime } from "../../../domain/ksuid.ts";
 import { NODE_CLOCKS_APART_MAX_MS } from "../../../domain/limits.ts";
 import { deliveryStateOf, statusCodeOf, statusOf } from "../../codes.ts";
 import { idRange } from "../../id-range.ts";
+import { ordinary } from "../../ordinary.ts";
 import type { AttemptCountQuery, AttemptCountStep, OverviewStore, Standing } from "../../port-overview.ts";
+import { toTypeCountStep } from "../../type-counts.ts";
 import { textArray } from "../arrays.ts";
 import type { Connection, Database } from "../database.ts";
 import { statement } from "../statement.ts";
@@ -58,7 +60,16 @@ const countEndpoints = statement<[active: number, disabled: number]>(
   "overview.count_endpoints",
   `SELECT count(*) FILTER (WHERE NOT e.disabled)::integer, count(*) FILTER (WHERE e.disabled)::integer
    FROM application AS a JOIN endpoint AS e ON e.app_id = a.id
-   WHERE a.environment_id = $1 AND NOT a.deleted AND NOT e.deleted`,
+   WHERE a.environment_id = $1 AND NOT a.deleted AND NOT e.deleted AND ${ordinary("a.")}`,
+);
+
+const countApplications = statement<[withEndpoint: number, withEnabledEndpoint: number]>(
+  "overview.count_applications",
+  `SELECT count(*)::integer, count(*) FILTER (WHERE has.enabled)::integer
+   FROM application AS a JOIN LATERAL (
+     SELECT bool_or(NOT e.disabled) AS enabled FROM endpoint AS e WHERE e.app_id = a.id AND NOT e.deleted
+     HAVING count(*) > 0) AS has ON TRUE
+   WHERE a.environment_id = $1 AND NOT a.deleted AND ${ordinary("a.")}`,
 );
 
 type CountRow = [
@@ -89,6 +100,18 @@ const countFiltered = count(
   `AND (SELECT ${messageFilter(9)} FROM message WHERE message.app_id = $1 AND message.id = attempt.message_id)`,
 );
 
+/** One look-up of a message for each attempt; its day is that of its id. */
+const countByType = statement<[eventType: string | null, status: number, count: number, last: string]>(
+  "overview.count_attempts_by_type",
+  `SELECT event_type, status, count(*)::integer, max(id) FROM (
+     SELECT scanned.id, scanned.status, (
+       SELECT event_type FROM message WHERE message.app_id = $1 AND message.id = scanned.message_id) AS event_type
+     FROM (
+       SELECT id, status, message_id FROM attempt
+       WHERE app_id = $1 AND endpoint_id = $2 AND id >= $3 AND id < $4 ORDER BY id LIMIT $5) AS scanned) AS typed
+   GROUP BY 1, 2`,
+);
+
 export function overviewStore({ lists }: Pick<Database, "lists">): OverviewStore {
   return {
     async listStandings({ appId, endpointId, messageIds }) {
@@ -105,9 +128,21 @@ export function overviewStore({ lists }: Pick<Database, "lists">): OverviewStore
       return { due, later, paused, held: Math.max(0, all - due - later - paused) };
     },
     countAttempts: (query) => countAttempts(lists, query),
+    async countAttemptsByType(query) {
+      const { appId, endpointId, cursor, limit } = query;
+      const page = { after: cursor, order: "ascending", limit } as const;
+      const { from, until } = idRange({ ...query, page }, ID_PREFIX.attempt);
+      const { rows } = await lists.query(countByType, [appId, endpointId, from, until, limit]);
+      return toTypeCountStep(rows, limit);
+    },
     async countEndpoints({ environmentId }) {
       const [[active, disabled] = [0, 0]] = (await lists.query(countEndpoints, [environmentId])).rows;
       return { active, disabled };
+    },
+    async countApplications({ environmentId }) {
+      const { rows } = await lists.query(countApplications, [environmentId]);
+      const [[withEndpoint, withEnabledEndpoint] = [0, 0]] = rows;
+      return { withEndpoint, withEnabledEndpoint };
     },
   };
 }
@@ -149,5 +184,5 @@ async function countAttempts(lists: Connection, query: AttemptCountQuery): Promi
       deliveryState: deliveryStateOf(state),
       count: number,
     }));
-  return { counts, cursor: looked < limit ? null : last };
+  return { counts, looked, cursor: looked < limit ? null : last };
 }

@@ -91,7 +91,7 @@ export async function removeMessages(
       if (gone.size === 0) return 0;
       const ended = due.filter(([, , messageId]) => gone.has(messageId));
       if (!(await endAll(connection, appId, ended))) throw resumed;
-      return deleteAll(connection, { appId, messages: free, now });
+      return deleteWithAttempts(connection, { appId, messages: free, now });
     });
   } catch (error) {
     if (error === resumed) return 0;
@@ -114,7 +114,8 @@ async function endAll(
   return count === ended.length;
 }
 
-async function deleteAll(
+/** Part of a transaction that holds the messages, in the order of their ids. */
+export async function deleteWithAttempts(
   connection: Connection,
   {
     appId,

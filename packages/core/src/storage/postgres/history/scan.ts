@@ -34,14 +34,23 @@ export function toStep<Row extends readonly unknown[]>(
   return { rows, after };
 }
 
-/** Takes steps until the page is full or there is nothing more to look at. */
-export async function collect<Row>(page: Page, take: (page: Page) => Promise<Step<Row>>): Promise<Row[]> {
+/**
+ * Takes steps until the page is full or there is nothing more to look at, at most so many; `after`: where it stopped
+ * before that.
+ */
+export async function collect<Row>(
+  page: Page,
+  take: (page: Page) => Promise<Step<Row>>,
+  stepsMax = Number.POSITIVE_INFINITY,
+): Promise<Step<Row>> {
   const rows: Row[] = [];
   let after = page.after;
+  let steps = 0;
   do {
     const step: Step<Row> = await take({ ...page, after, limit: page.limit - rows.length });
     rows.push(...step.rows);
     ({ after } = step);
-  } while (after !== null && rows.length < page.limit);
-  return rows;
+    steps += 1;
+  } while (after !== null && rows.length < page.limit && steps < stepsMax);
+  return { rows, after: rows.length < page.limit ? after : null };
 }

@@ -2,7 +2,7 @@ import type { EventType } from "../../../domain/event-type.ts";
 import { jsonOrNull, parseOrNull } from "./json.ts";
 
 export const EVENT_TYPE_COLUMNS = `environment_id, name, description, archived, deprecated, schemas, group_name,
-  feature_flags, created_at, updated_at`;
+  feature_flags, created_at, updated_at, retry_schedule_ms`;
 export type EventTypeRow = readonly [
   environmentId: string,
   name: string,
@@ -14,6 +14,7 @@ export type EventTypeRow = readonly [
   featureFlags: string | null,
   createdAt: number,
   updatedAt: number,
+  retryScheduleMs: string | null,
 ];
 
 export function toEventTypeRow(eventType: EventType): EventTypeRow {
@@ -28,6 +29,7 @@ export function toEventTypeRow(eventType: EventType): EventTypeRow {
     jsonOrNull(eventType.featureFlags),
     eventType.createdAt,
     eventType.updatedAt,
+    jsonOrNull(eventType.retryScheduleMs),
   ];
 }
 
@@ -42,6 +44,7 @@ export function toEventType(row: EventTypeRow): EventType {
     schemas: parseOrNull(schemas),
     groupName,
     featureFlags: parseOrNull(flags),
+    retryScheduleMs: parseOrNull(row[10]),
     createdAt: row[8],
     updatedAt: row[9],
   };

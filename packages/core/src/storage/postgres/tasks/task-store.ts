@@ -3,6 +3,8 @@ import type { TaskKey, TaskStep, TaskStore } from "../../port-task.ts";
 import { textArray } from "../arrays.ts";
 import { writeOnce } from "../control-plane/answers.ts";
 import type { Connection, Database } from "../database.ts";
+import { storeTold } from "../deliveries/accept.ts";
+import type { PartitionKeeper } from "../partitions.ts";
 import { parse } from "../rows/json.ts";
 import { statement } from "../statement.ts";
 
@@ -20,7 +22,7 @@ type TaskRow = [
 
 const insert = statement(
   "task.insert",
-  `INSERT INTO background_task (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+  `INSERT INTO background_task (${COLUMNS}, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 );
 const find = statement<TaskRow>(
   "task.find",
@@ -40,7 +42,7 @@ const lists = { ascending: list("ASC"), descending: list("DESC") };
  * A task of a dead node, or of nobody, or of this node. Two nodes that look at the same moment take different ones, or
  * the second takes the version after the first's, whose steps then change nothing.
  */
-const claim = statement<[...TaskRow, version: number]>(
+const claim = statement<[...TaskRow, version: number, payload: string | null]>(
   "task.claim",
   `WITH next AS MATERIALIZED (
      SELECT t.environment_id, t.id FROM background_task AS t
@@ -51,16 +53,17 @@ const claim = statement<[...TaskRow, version: number]>(
      ORDER BY t.environment_id, t.id LIMIT 1 FOR UPDATE SKIP LOCKED)
    UPDATE background_task AS t SET held_by = $1, version = t.version + 1 FROM next
    WHERE t.environment_id = next.environment_id AND t.id = next.id
-   RETURNING ${COLUMNS.replaceAll(/\w+/g, "t.$&")}, t.version`,
+   RETURNING ${COLUMNS.replaceAll(/\w+/g, "t.$&")}, t.version, t.payload`,
 );
 const step = statement(
   "task.step",
-  `UPDATE background_task SET status = $4, progress = $5, updated_at = $6
+  `UPDATE background_task SET status = $4, progress = $5, updated_at = $6,
+     payload = CASE WHEN $4 = 'running' THEN payload END
    WHERE environment_id = $1 AND id = $2 AND version = $3 AND status = 'running'`,
 );
 const cancel = statement(
   "task.cancel",
-  `UPDATE background_task SET status = 'canceled', updated_at = $3
+  `UPDATE background_task SET status = 'canceled', updated_at = $3, payload = NULL
    WHERE environment_id = $1 AND id = $2 AND status = 'running'`,
 );
 /**
@@ -82,12 +85,15 @@ const owe = statement(
    ON CONFLICT DO NOTHING`,
 );
 
-export function taskStore({ lists: reads, dispatch }: Pick<Database, "lists" | "dispatch">): TaskStore {
+export function taskStore(
+  { lists: reads, dispatch }: Pick<Database, "lists" | "dispatch">,
+  { partitions }: { partitions: PartitionKeeper },
+): TaskStore {
   return {
-    async insert(task, { idempotency: answer }) {
+    async insert(task, { idempotency: answer, payload = null }) {
       await writeOnce(reads, {
         answer,
-        work: async (connection) => (await connection.query(insert, toTaskRow(task))).count > 0,
+        work: async (connection) => (await connection.query(insert, [...toTaskRow(task), payload])).count > 0,
         wrote: (done) => done,
       });
     },
@@ -105,15 +111,24 @@ export function taskStore({ lists: reads, dispatch }: Pick<Database, "lists" | "
         (after && (await claimAfter(dispatch, leaseId, after))) ??
         (await claimAfter(dispatch, leaseId, FIRST));
       if (row === null) return null;
-      const [environmentId, id, kind, status, work, progress, createdAt, updatedAt, version] = row;
+      const [environmentId, id, kind, status, work, progress, createdAt, updatedAt, version, payload] = row;
       return {
         task: toTask([environmentId, id, kind, status, work, progress, createdAt, updatedAt]),
         version,
+        payload,
       };
     },
-    step: (made) => dispatch.transaction((connection) => stepOnce(connection, made)),
-    async cancel({ environmentId, id, now }) {
-      return (await reads.query(cancel, [environmentId, id, now])).count > 0;
+    async step(made) {
+      await partitions.ensureForTold(made.tells);
+      return dispatch.transaction((connection) => stepOnce(connection, made));
+    },
+    async cancel({ environmentId, id, now, tells }) {
+      await partitions.ensureForTold(tells);
+      return reads.transaction(async (connection) => {
+        const { count } = await connection.query(cancel, [environmentId, id, now]);
+        if (count > 0) await storeTold(connection, tells);
+        return count > 0;
+      });
     },
   };
 }
@@ -131,6 +146,7 @@ async function stepOnce(connection: Connection, made: TaskStep): Promise<boolean
   const { environmentId, id, version, status, progress, now } = made;
   const values = [environmentId, id, version, status, JSON.stringify(progress), now];
   if ((await connection.query(step, values)).count === 0) return false;
+  await storeTold(connection, made.tells);
   const messageIds = made.owe?.messageIds.toSorted() ?? [];
   const [first, last] = [messageIds.at(0), messageIds.at(-1)];
   if (made.owe === null || first === undefined || last === undefined) return true;

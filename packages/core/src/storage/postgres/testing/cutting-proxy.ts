@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** What becomes of connections at the moment a COMMIT passes. */
+/** What becomes of connections at the moment a COMMIT passes, or a statement that is a commit by itself. */
 export type Cut =
   | "nothing"
   /** It never reaches the server. */
@@ -17,7 +17,10 @@ export interface CuttingProxy {
   close(): Promise<void>;
 }
 
+const BEGIN = Buffer.from("BEGIN ");
 const COMMIT = Buffer.from("COMMIT\0");
+/** By their names: outside of a transaction each is one by itself. */
+const AT_ONCE = ["message.accept", "due.end"].map((name) => Buffer.from(`${name}\0`));
 
 export async function startCuttingProxy(url: string): Promise<CuttingProxy> {
   const { port, hostname } = new URL(url);
@@ -40,8 +43,12 @@ export async function startCuttingProxy(url: string): Promise<CuttingProxy> {
     client.on("close", () => upstream.end());
     upstream.on("close", () => client.destroy());
     upstream.on("data", (data) => client.writable && client.write(data));
+    let isBegun = false;
     client.on("data", (data: Buffer) => {
-      if (!data.includes(COMMIT) || proxy.cut === "nothing") {
+      isBegun ||= data.includes(BEGIN);
+      const commits = isBegun ? data.includes(COMMIT) : AT_ONCE.some((name) => data.includes(name));
+      if (commits) isBegun = false;
+      if (!commits || proxy.cut === "nothing") {
         upstream.write(data);
       } else if (proxy.cut === "before") {
         end();

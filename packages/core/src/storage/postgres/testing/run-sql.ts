@@ -15,3 +15,16 @@ export async function runSql<Row extends Record<string, unknown>>(
     await client.end();
   }
 }
+
+/** Does the work while a transaction is open that could see every row of now and after: PostgreSQL clears none away. */
+export async function keepingDeadRows<Result>(url: string, work: () => Promise<Result>): Promise<Result> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    await client.query("SELECT 1");
+    return await work();
+  } finally {
+    await client.end();
+  }
+}

@@ -20,8 +20,22 @@ export async function makeDatabase({ empty = false } = {}): Promise<string> {
 
 /** A store on a database of its own. Problems fail the test, unless it looks at them. */
 export async function makeStore(options: Partial<PostgresStoreOptions> = {}): Promise<StoreHandle> {
-  const store = await openStore(await makeDatabase(), options);
-  return { store, dispose: () => store.close() };
+  const url = await makeDatabase();
+  const store = await openStore(url, options);
+  return { store, countRows: () => countRows(url), dispose: () => store.close() };
+}
+
+/** Of every table, but for what is of no environment: nodes, and what they tell each other. */
+async function countRows(url: string): Promise<Record<string, number>> {
+  const tables = await runSql<{ name: string }>(
+    url,
+    `SELECT relname::text AS name FROM pg_class
+     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+       AND relname NOT IN ('node', 'change', 'schema_version') ORDER BY relname`,
+  );
+  const counts = tables.map(({ name }) => `SELECT '${name}' AS name, count(*)::int AS rows FROM ${name}`);
+  const rows = await runSql<{ name: string; rows: number }>(url, counts.join(" UNION ALL "));
+  return Object.fromEntries(rows.map(({ name, rows: count }) => [name, count]));
 }
 
 /** Few connections: many stores share the one server. */

@@ -6,11 +6,13 @@ import type {
   EventTypeStore,
   InsertResult,
 } from "../../port.ts";
+import { encodeTells } from "../batch.ts";
 import { toApplication, toApplicationRow } from "../rows/application.ts";
 import { toDataKey, toDataKeyRow } from "../rows/data-key.ts";
 import { toEndpoint, toEndpointRow } from "../rows/endpoint.ts";
 import { toEnvironment, toEnvironmentRow } from "../rows/environment.ts";
 import { toEventType, toEventTypeRow } from "../rows/event-type.ts";
+import { parse } from "../rows/json.ts";
 import type { Threads } from "./deliveries.ts";
 
 export function environmentStore({ writer, reader }: Threads): EnvironmentStore {
@@ -21,7 +23,25 @@ export function environmentStore({ writer, reader }: Threads): EnvironmentStore 
         await writer.call("ensureEnvironment", { row, eventTypes: eventTypes.map(toEventTypeRow) }),
       );
     },
+    async insert(environment, { eventTypes, idempotency: answer }) {
+      const row = toEnvironmentRow(environment);
+      const insert = { row, eventTypes: eventTypes.map(toEventTypeRow), answer };
+      return insertResult(await writer.call("insertEnvironment", insert), toEnvironment);
+    },
+    find: async (id) => orNull(await reader.call("findEnvironment", id), toEnvironment),
     list: async () => (await reader.call("listEnvironments")).map(toEnvironment),
+    update: (environment, { basedOn }) =>
+      writer.call("updateEnvironment", {
+        row: toEnvironmentRow(environment),
+        basedOn: basedOn.updatedAt,
+      }),
+    delete: (query) => writer.call("deleteEnvironment", query),
+    listDeleted: async () =>
+      (await reader.call("listDeletedEnvironments")).map(([id, deletedAt]) => ({ id, deletedAt })),
+    async purge(request) {
+      await writer.call("fillLists");
+      return writer.call("purgeEnvironment", request);
+    },
     findAnswer: (query) => writer.call("findAnswer", query),
   };
 }
@@ -32,6 +52,7 @@ export function dataKeyStore({ writer, reader }: Threads): DataKeyStore {
     ensure: async (key) => toDataKey(await writer.call("ensureDataKey", toDataKeyRow(key))),
     update: (key, basedOn) =>
       writer.call("updateDataKey", { row: toDataKeyRow(key), basedOn: { wrapped: basedOn.wrapped } }),
+    eraseTraces: () => writer.call("eraseTraces"),
   };
 }
 
@@ -41,6 +62,7 @@ export function applicationStore({ writer, reader }: Threads): ApplicationStore 
       const row = toApplicationRow(application);
       return insertResult(await writer.call("insertApplication", { row, answer }), toApplication);
     },
+    ensureOperational: (application) => writer.call("ensureApplication", toApplicationRow(application)),
     find: async (query) => orNull(await reader.call("findApplication", query), toApplication),
     findById: async (id) => orNull(await reader.call("findApplicationById", id), toApplication),
     list: async (query) => (await reader.call("listApplications", query)).map(toApplication),
@@ -52,15 +74,20 @@ export function applicationStore({ writer, reader }: Threads): ApplicationStore 
 
 export function endpointStore({ writer, reader }: Threads): EndpointStore {
   return {
-    async insert(endpoint, { idempotency: answer }) {
-      const row = toEndpointRow(endpoint);
-      return insertResult(await writer.call("insertEndpoint", { row, answer }), toEndpoint);
+    async insert(endpoint, { idempotency: answer, tells }) {
+      const insert = { row: toEndpointRow(endpoint), answer, tells: encodeTells(tells) };
+      return insertResult(await writer.call("insertEndpoint", insert), toEndpoint);
     },
     listAll: async (appId) => (await reader.call("listAllEndpoints", appId)).map(toEndpoint),
     list: async (query) => (await reader.call("listEndpoints", query)).map(toEndpoint),
-    update: (endpoint, { idempotency: answer, basedOn }) =>
-      writer.call("updateEndpoint", { row: toEndpointRow(endpoint), answer, basedOn }),
-    delete: (query) => writer.call("deleteEndpoint", query),
+    update: (endpoint, { idempotency: answer, basedOn, tells }) =>
+      writer.call("updateEndpoint", {
+        row: toEndpointRow(endpoint),
+        answer,
+        basedOn,
+        tells: encodeTells(tells),
+      }),
+    delete: ({ tells, ...key }) => writer.call("deleteEndpoint", { ...key, tells: encodeTells(tells) }),
   };
 }
 
@@ -73,6 +100,10 @@ export function eventTypeStore({ writer, reader }: Threads): EventTypeStore {
     find: async (query) => orNull(await reader.call("findEventType", query), toEventType),
     findMissing: (query) => reader.call("findMissingEventTypes", query),
     list: async (query) => (await reader.call("listEventTypes", query)).map(toEventType),
+    async listRetrySchedules({ environmentId }) {
+      const rows = await reader.call("listRetrySchedules", environmentId);
+      return rows.map(([name, waits]) => ({ name, waitsMs: parse(waits) }));
+    },
     update: (eventType, options) =>
       writer.call("updateEventType", { row: toEventTypeRow(eventType), basedOn: options?.basedOn }),
     delete: (query) => writer.call("deleteEventType", query),

@@ -14,7 +14,9 @@ export function historyStore({ writer, reader }: Threads): HistoryStore {
       return row === null ? null : toMessage(row);
     },
     async listMessages(query) {
-      const rows = await collect(query.page, (from) => reader.call("listMessages", { ...query, ...from }));
+      const { rows } = await collect(query.page, (from) =>
+        reader.call("listMessages", { ...query, ...from }),
+      );
       return rows.map(toMessage);
     },
     async findAttempt(query) {
@@ -22,7 +24,9 @@ export function historyStore({ writer, reader }: Threads): HistoryStore {
       return row === null ? null : toAttempt(row);
     },
     async listAttempts(query) {
-      const rows = await collect(query.page, (from) => reader.call("listAttempts", { ...query, ...from }));
+      const { rows } = await collect(query.page, (from) =>
+        reader.call("listAttempts", { ...query, ...from }),
+      );
       return rows.map(toAttemptWithMessage);
     },
     prune: (request) => pruner.prune(request),
@@ -31,14 +35,19 @@ export function historyStore({ writer, reader }: Threads): HistoryStore {
   };
 }
 
-/** Takes steps until the page is full or there is nothing more to look at. */
-async function collect<Row>(
+/**
+ * Takes steps until the page is full or there is nothing more to look at, at most so many; `after`: where it stopped
+ * before that.
+ */
+export async function collect<Row>(
   page: Page,
   take: (from: { page: Page; unlisted: boolean }) => Promise<Step<Row>>,
-): Promise<Row[]> {
+  stepsMax = Number.POSITIVE_INFINITY,
+): Promise<{ rows: Row[]; after: string | null }> {
   const rows: Row[] = [];
   let { after } = page;
   let unlisted = true;
+  let steps = 0;
   do {
     const step: Step<Row> = await take({
       page: { ...page, after, limit: page.limit - rows.length },
@@ -46,10 +55,11 @@ async function collect<Row>(
     });
     rows.push(...step.rows);
     ({ after, unlisted } = step);
-  } while (after !== null && rows.length < page.limit);
-  return rows;
+    steps += 1;
+  } while (after !== null && rows.length < page.limit && steps < stepsMax);
+  return { rows, after: rows.length < page.limit ? after : null };
 }
 
-function toAttemptWithMessage([attempt, message]: AttemptListRow): AttemptWithMessage {
+export function toAttemptWithMessage([attempt, message]: AttemptListRow): AttemptWithMessage {
   return { attempt: toAttempt(attempt), message: message === null ? null : toMessage(message) };
 }

@@ -6,6 +6,8 @@ export function overviewStore({ reader }: Pick<Threads, "reader">): OverviewStor
     listStandings: (query) => reader.call("listStandings", query),
     countOwed: (query) => reader.call("countOwed", query),
     countAttempts: (query) => reader.call("countAttempts", query),
+    countAttemptsByType: (query) => reader.call("countAttemptsByType", query),
+    countApplications: (query) => reader.call("countApplications", query),
     countEndpoints: (query) => reader.call("countEndpoints", query),
   };
 }

@@ -1,10 +1,12 @@
 import type { TaskStore } from "../../port-task.ts";
+import { encodeTells } from "../batch.ts";
 import { toClaimedTask, toTask, toTaskRow } from "../rows/task.ts";
 import type { Threads } from "./deliveries.ts";
 
 export function taskStore({ writer, reader }: Threads): TaskStore {
   return {
-    insert: (task, { idempotency: answer }) => writer.call("insertTask", { row: toTaskRow(task), answer }),
+    insert: (task, { idempotency: answer, payload = null }) =>
+      writer.call("insertTask", { row: toTaskRow(task), payload, answer }),
     async find(query) {
       const row = await reader.call("findTask", query);
       return row === null ? null : toTask(row);
@@ -14,7 +16,7 @@ export function taskStore({ writer, reader }: Threads): TaskStore {
       const row = await writer.call("claimTask", request);
       return row === null ? null : toClaimedTask(row);
     },
-    step: (step) => writer.call("stepTask", step),
-    cancel: (request) => writer.call("cancelTask", request),
+    step: ({ tells, ...step }) => writer.call("stepTask", { ...step, tells: encodeTells(tells) }),
+    cancel: ({ tells, ...key }) => writer.call("cancelTask", { ...key, tells: encodeTells(tells) }),
   };
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ID_PREFIX } from "../../../domain/ids.ts";
+import { LIST_SCAN_ROWS } from "../../../domain/limits.ts";
 import type { AttemptQuery, Page } from "../../port.ts";
 import { idRange } from "../../id-range.ts";
 import { statusCodeOf } from "../../codes.ts";
@@ -59,7 +60,7 @@ function attemptList(db: DatabaseSync): (request: AttemptQuery & Stepped) => Ste
     return runStep<AttemptListRow>({
       page,
       range: idRange(request, ID_PREFIX.attempt),
-      filtered: filter.sql !== "",
+      size: filter.sql === "" ? page.limit : LIST_SCAN_ROWS,
       mayBeUnlisted: request.unlisted && messageId === undefined,
       source: messageId === undefined ? ofEndpoint(request) : ofMessage(request, messageId),
       read([, seq]) {

@@ -1,10 +1,19 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ID_PREFIX } from "../../../domain/ids.ts";
+import { LIST_SCAN_ROWS } from "../../../domain/limits.ts";
 import type { MessageQuery } from "../../port.ts";
 import { idRange } from "../../id-range.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
 import { query, type SqlValue } from "../values.ts";
-import { type Entry, type Filter, runStep, StatementCache, type Step, type Stepped } from "./scan.ts";
+import {
+  type Entry,
+  type EntrySource,
+  type Filter,
+  runStep,
+  StatementCache,
+  type Step,
+  type Stepped,
+} from "./scan.ts";
 
 /** Leaves the payload on disk: it stands last. */
 const WITHOUT_PAYLOAD = MESSAGE_COLUMNS.replace(/, payload$/, ", NULL");
@@ -23,21 +32,11 @@ export function messageReads(db: DatabaseSync) {
 }
 
 function messageList(db: DatabaseSync): (request: MessageQuery & Stepped) => Step<MessageRow> {
-  const entries = new StatementCache<Entry>(db);
+  const entries = messageEntries(db);
   const rows = new StatementCache<MessageRow>(db);
-  // The planner would take the index of ids, which leads through every application's rows.
-  const unlisted = query<Entry>(
-    db,
-    `SELECT id, seq FROM message NOT INDEXED
-     WHERE seq > (SELECT seq FROM listed) AND app_id = ? AND id >= ? AND id < ?`,
-  );
   return (request) => {
     const { appId, page } = request;
     const filter = messageFilter(request, "");
-    const listed = entries.get(
-      `SELECT id, seq FROM message_list WHERE app_id = ? AND id >= ? AND id < ?
-       ORDER BY id ${page.order === "ascending" ? "ASC" : "DESC"} LIMIT ?`,
-    );
     const row = rows.get(
       `SELECT ${request.withPayload ? MESSAGE_COLUMNS : WITHOUT_PAYLOAD} FROM message
        WHERE seq = ? AND app_id = ?${filter.sql}`,
@@ -45,14 +44,34 @@ function messageList(db: DatabaseSync): (request: MessageQuery & Stepped) => Ste
     return runStep({
       page,
       range: idRange(request, ID_PREFIX.message),
-      filtered: filter.sql !== "",
+      size: filter.sql === "" ? page.limit : LIST_SCAN_ROWS,
       mayBeUnlisted: request.unlisted,
-      source: {
-        listed: ({ from, until }, limit) => listed.all(appId, from, until, limit),
-        unlisted: ({ from, until }) => unlisted.all(appId, from, until),
-      },
+      source: entries(request),
       read: ([, seq]) => row.get(seq, appId, ...filter.params) ?? null,
     });
+  };
+}
+
+/** The messages of an application, in the order of their ids. */
+export function messageEntries(
+  db: DatabaseSync,
+): (request: Pick<MessageQuery, "appId" | "page">) => EntrySource {
+  const statements = new StatementCache<Entry>(db);
+  // The planner would take the index of ids, which leads through every application's rows.
+  const unlisted = query<Entry>(
+    db,
+    `SELECT id, seq FROM message NOT INDEXED
+     WHERE seq > (SELECT seq FROM listed) AND app_id = ? AND id >= ? AND id < ?`,
+  );
+  return ({ appId, page }) => {
+    const listed = statements.get(
+      `SELECT id, seq FROM message_list WHERE app_id = ? AND id >= ? AND id < ?
+       ORDER BY id ${page.order === "ascending" ? "ASC" : "DESC"} LIMIT ?`,
+    );
+    return {
+      listed: ({ from, until }, limit) => listed.all(appId, from, until, limit),
+      unlisted: ({ from, until }) => unlisted.all(appId, from, until),
+    };
   };
 }
 

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ID_PREFIX } from "../../../domain/ids.ts";
 import { deliveryStateOf, statusOf } from "../../codes.ts";
 import { idRange } from "../../id-range.ts";
+import { ordinary } from "../../ordinary.ts";
 import type { LaneKey } from "../../port.ts";
 import type {
   AttemptCountQuery,
@@ -9,7 +10,10 @@ import type {
   OverviewStore,
   OwedCounts,
   Standing,
+  TypeCountQuery,
+  TypeCountStep,
 } from "../../port-overview.ts";
+import { toTypeCountStep } from "../../type-counts.ts";
 import { query } from "../values.ts";
 import { outcomeFilter } from "./attempts.ts";
 import { messageFilter } from "./messages.ts";
@@ -23,7 +27,9 @@ export function overviewReads(db: DatabaseSync) {
     listStandings: standings(db),
     countOwed: owedCounts(db),
     countAttempts: attemptCounts(db),
+    countAttemptsByType: typeCounts(db),
     countEndpoints: endpointCounts(db),
+    countApplications: applicationCounts(db),
   };
 }
 
@@ -83,11 +89,28 @@ function endpointCounts(db: DatabaseSync) {
     db,
     `SELECT count(*) FILTER (WHERE endpoint.disabled = 0), count(*) FILTER (WHERE endpoint.disabled = 1)
      FROM application CROSS JOIN endpoint ON endpoint.app_id = application.id
-     WHERE application.environment_id = ? AND application.deleted = 0 AND endpoint.deleted = 0`,
+     WHERE application.environment_id = ? AND application.deleted = 0 AND endpoint.deleted = 0
+       AND ${ordinary("application.")}`,
   );
   return ({ environmentId }: { environmentId: string }) => {
     const [active, disabled] = count.get(environmentId) ?? [0, 0];
     return { active, disabled };
+  };
+}
+
+/** Whether an application has an endpoint of a kind: its endpoints lie together, and the first one is enough. */
+const hasEndpoint = (kind: string): string =>
+  `EXISTS (SELECT 1 FROM endpoint WHERE endpoint.app_id = application.id AND endpoint.deleted = 0${kind})`;
+
+function applicationCounts(db: DatabaseSync) {
+  const count = query<[withEndpoint: number, withEnabledEndpoint: number]>(
+    db,
+    `SELECT count(*) FILTER (WHERE ${hasEndpoint("")}), count(*) FILTER (WHERE ${hasEndpoint(" AND endpoint.disabled = 0")})
+     FROM application WHERE environment_id = ? AND deleted = 0 AND ${ordinary()}`,
+  );
+  return ({ environmentId }: { environmentId: string }) => {
+    const [withEndpoint, withEnabledEndpoint] = count.get(environmentId) ?? [0, 0];
+    return { withEndpoint, withEnabledEndpoint };
   };
 }
 
@@ -100,7 +123,17 @@ type CountRow = readonly [
   last: string,
 ];
 
-/** Attempts that are not in the list yet are read from the table itself; in one statement, so in one moment. */
+/**
+ * The next ?5 attempts of an endpoint (?1, ?2) from one id to another. Those that are not in the list yet are read from
+ * the table itself; in one statement, so in one moment.
+ */
+const STEP_OF_ATTEMPTS = `SELECT id, seq FROM attempt_list
+     WHERE app_id = ?1 AND endpoint_id = ?2 AND id >= ?3 AND id < ?4 AND seq <= (SELECT seq FROM listed)
+     UNION ALL
+     SELECT id, seq FROM attempt NOT INDEXED
+     WHERE seq > (SELECT seq FROM listed) AND app_id = ?1 AND endpoint_id = ?2 AND id >= ?3 AND id < ?4
+     ORDER BY id LIMIT ?5`;
+
 function attemptCounts(db: DatabaseSync): (request: AttemptCountQuery) => AttemptCountStep {
   const statements = new StatementCache<CountRow>(db);
   return (request) => {
@@ -120,12 +153,7 @@ function attemptCounts(db: DatabaseSync): (request: AttemptCountQuery) => Attemp
            SELECT attempt.id, timestamp, attempt.status, delivery_state,
              (1 = 1${outcome.sql.replaceAll(/\bstatus\b/g, "attempt.status").replaceAll(/\bstatus_code\b/g, "attempt.status_code")}${carried}) AS matches
            FROM (
-             SELECT id, seq FROM attempt_list
-             WHERE app_id = ?1 AND endpoint_id = ?2 AND id >= ?3 AND id < ?4 AND seq <= (SELECT seq FROM listed)
-             UNION ALL
-             SELECT id, seq FROM attempt NOT INDEXED
-             WHERE seq > (SELECT seq FROM listed) AND app_id = ?1 AND endpoint_id = ?2 AND id >= ?3 AND id < ?4
-             ORDER BY id LIMIT ?5) AS entry
+             ${STEP_OF_ATTEMPTS}) AS entry
            CROSS JOIN attempt ON attempt.seq = entry.seq AND attempt.app_id = ?1)
          GROUP BY 1, 2, 3, 4`,
       )
@@ -143,6 +171,23 @@ function attemptCounts(db: DatabaseSync): (request: AttemptCountQuery) => Attemp
   };
 }
 
+function typeCounts(db: DatabaseSync): (request: TypeCountQuery) => TypeCountStep {
+  const count = query<[eventType: string | null, status: number, count: number, last: string]>(
+    db,
+    `SELECT message.event_type, attempt.status, count(*), max(entry.id) FROM (
+       ${STEP_OF_ATTEMPTS}) AS entry
+     CROSS JOIN attempt ON attempt.seq = entry.seq AND attempt.app_id = ?1
+     LEFT JOIN message ON message.app_id = ?1 AND message.id = attempt.message_id
+     GROUP BY 1, 2`,
+  );
+  return (request) => {
+    const { appId, endpointId, cursor, limit } = request;
+    const page = { after: cursor, order: "ascending", limit } as const;
+    const { from, until } = idRange({ ...request, page }, ID_PREFIX.attempt);
+    return toTypeCountStep(count.all(appId, endpointId, from, until, limit), limit);
+  };
+}
+
 function toCountStep(rows: readonly CountRow[], limit: number): AttemptCountStep {
   const looked = rows.reduce((sum, [, , , , count]) => sum + count, 0);
   const last = rows.reduce((max, row) => (row[5] > max ? row[5] : max), "");
@@ -154,5 +199,5 @@ function toCountStep(rows: readonly CountRow[], limit: number): AttemptCountStep
       deliveryState: deliveryStateOf(state),
       count,
     }));
-  return { counts, cursor: looked < limit ? null : last };
+  return { counts, looked, cursor: looked < limit ? null : last };
 }

@@ -7,6 +7,7 @@ import { messageReads } from "./messages.ts";
 import { pollingReads } from "./polling.ts";
 import { overviewReads } from "./overview.ts";
 import { prunableReads } from "./prunable.ts";
+import { searchReads } from "./search.ts";
 import { taskReads } from "./tasks.ts";
 
 const CACHE_KIB = 8_192;
@@ -22,6 +23,7 @@ export function createReader(files: WorkerFiles) {
     ...pollingReads(db),
     ...overviewReads(db),
     ...prunableReads(db),
+    ...searchReads(db),
     ...taskReads(db),
     databaseBytes: () => Number(pragma(db, "page_count")) * Number(pragma(db, "page_size")),
     close: () => db.close(),

@@ -3,13 +3,6 @@ import type { IdRange } from "../../id-range.ts";
 import type { Page } from "../../port.ts";
 import { query, type Query, type Row, type SqlValue } from "../values.ts";
 
-/**
- * Rows that one step of a filtered list looks at. A filter may match next to nothing in a long history, so
- * such a list is read in steps: between two of them the reader answers others, and no read holds back the
- * write-ahead log for long.
- */
-const SCAN_ROWS = 2_000;
-
 /** Where a step of a list begins. */
 export interface Stepped {
   /** Whether rows that are not in the list yet may lie ahead; a step says so to the next. */
@@ -35,17 +28,23 @@ export interface EntrySource {
   unlisted(range: IdRange): Entry[];
 }
 
-/** Runs one step: `read` gives the row of an entry, or null when the filter leaves it out. */
+/**
+ * Runs one step: `read` gives the row of an entry, or null when the filter leaves it out. A filter may match next to
+ * nothing in a long history, so such a list is read in steps: between two of them the reader answers others, and no
+ * read holds back the write-ahead log for long.
+ */
 export function runStep<Columns>(options: {
   page: Page;
   range: IdRange;
-  filtered: boolean;
+  /** Entries that the step looks at. */
+  size: number;
   mayBeUnlisted: boolean;
   source: EntrySource;
   read: (entry: Entry) => Columns | null;
+  /** Whether it has read so much that it ends here. */
+  isSpent?: () => boolean;
 }): Step<Columns> {
-  const { page, range, source, read } = options;
-  const size = options.filtered ? SCAN_ROWS : page.limit;
+  const { page, range, size, source, read, isSpent } = options;
   // First those that are not listed: one that is put into the list meanwhile is then seen twice, not missed.
   const unlisted = options.mayBeUnlisted ? source.unlisted(range) : [];
   const listed = source.listed(range, size);
@@ -54,7 +53,7 @@ export function runStep<Columns>(options: {
   let looked = 0;
   let last: string | null = null;
   for (const entry of entries) {
-    if (looked === size || rows.length === page.limit) break;
+    if (looked === size || rows.length === page.limit || isSpent?.() === true) break;
     looked += 1;
     last = entry[0];
     const row = read(entry);

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptDetail } from "../../../domain/attempt.ts";
+import { type Attempt, NO_DETAIL } from "../../../domain/attempt.ts";
 import { deliveryStateOf, statusOf } from "../../codes.ts";
 import { parseOr } from "./json.ts";
 
@@ -23,16 +23,7 @@ export type AttemptRow = readonly [
 ];
 
 /** The request and the response were recorded; what was noted about them is damaged. */
-const UNREADABLE: AttemptDetail = {
-  requestHeaders: {},
-  responseHeaders: [],
-  truncated: false,
-  dnsMs: null,
-  connectMs: null,
-  tlsMs: null,
-  firstByteMs: null,
-  reusedConnection: false,
-};
+const UNREADABLE = NO_DETAIL;
 
 export function toAttempt(row: AttemptRow): Attempt {
   const [appId, endpointId, messageId, id, url, timestamp, status, manual, statusCode] = row;

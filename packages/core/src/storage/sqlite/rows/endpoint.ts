@@ -3,7 +3,7 @@ import { jsonOrNull, parse, parseOrNull, readRow } from "./json.ts";
 
 export const ENDPOINT_COLUMNS = `app_id, id, uid, url, description, throttle_rate, event_types, channels, disabled,
   disabled_reason, disabled_at, failing_since, secrets, headers, metadata, fifo, timeout_ms, retry_schedule_ms,
-  created_at, updated_at, transformation`;
+  created_at, updated_at, transformation, access`;
 export type EndpointRow = readonly [
   appId: string,
   id: string,
@@ -26,6 +26,7 @@ export type EndpointRow = readonly [
   createdAt: number,
   updatedAt: number,
   transformation: string | null,
+  access: string | null,
 ];
 
 export function toEndpointRow(endpoint: Endpoint): EndpointRow {
@@ -51,6 +52,7 @@ export function toEndpointRow(endpoint: Endpoint): EndpointRow {
     endpoint.createdAt,
     endpoint.updatedAt,
     jsonOrNull(endpoint.transformation),
+    jsonOrNull(endpoint.access),
   ];
 }
 
@@ -76,6 +78,7 @@ export function toEndpoint(row: EndpointRow): Endpoint {
     timeoutMs: row[16],
     retryScheduleMs: parseOrNull(row[17]),
     transformation: parseOrNull(row[20]),
+    access: parseOrNull(row[21]),
     createdAt: row[18],
     updatedAt: row[19],
   }));

@@ -1,12 +1,34 @@
-import type { Environment } from "../../../domain/environment.ts";
+import { type Environment, type EnvironmentType, newEnvironment } from "../../../domain/environment.ts";
+import { jsonOrNull, parse, readRow } from "./json.ts";
 
-export const ENVIRONMENT_COLUMNS = "id, name, retention_days, created_at";
-export type EnvironmentRow = readonly [id: string, name: string, retentionDays: number, createdAt: number];
+export const ENVIRONMENT_COLUMNS = "id, name, retention_days, created_at, type, settings, updated_at";
+/** Those that may be null came later: an environment that is older, or of an older program's export, lacks them. */
+export type EnvironmentRow = readonly [
+  id: string,
+  name: string,
+  retentionDays: number,
+  createdAt: number,
+  type: EnvironmentType | null,
+  settings: string | null,
+  updatedAt: number | null,
+];
 
 export function toEnvironmentRow(environment: Environment): EnvironmentRow {
-  return [environment.id, environment.name, environment.retentionDays, environment.createdAt];
+  const { id, name, retentionDays, createdAt, type, settings, updatedAt } = environment;
+  return [id, name, retentionDays, createdAt, type, jsonOrNull(settings), updatedAt];
 }
 
-export function toEnvironment([id, name, retentionDays, createdAt]: EnvironmentRow): Environment {
-  return { id, name, retentionDays, createdAt };
+export function toEnvironment(row: EnvironmentRow): Environment {
+  const [id, name, retentionDays, createdAt, type, settings, updatedAt] = row;
+  return readRow(`environment ${id}`, () =>
+    newEnvironment({
+      id,
+      name,
+      retentionDays,
+      createdAt,
+      ...(type === null ? {} : { type }),
+      ...(settings === null ? {} : { settings: parse(settings) }),
+      ...(updatedAt === null ? {} : { updatedAt }),
+    }),
+  );
 }

@@ -2,7 +2,7 @@ import type { Message } from "../../../domain/message.ts";
 import { parseOr } from "./json.ts";
 
 export const MESSAGE_COLUMNS =
-  "app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload";
+  "app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, deliver_at, payload";
 export type MessageRow = readonly [
   appId: string,
   id: string,
@@ -12,11 +12,13 @@ export type MessageRow = readonly [
   tags: string | null,
   payloadExpiresAt: number | null,
   createdAt: number,
+  deliverAt: number | null,
   payload: string | null,
 ];
 
 export function toMessage(row: MessageRow): Message {
-  const [appId, id, eventType, eventId, channels, tags, payloadExpiresAt, createdAt, payload] = row;
+  const [appId, id, eventType, eventId, channels, tags, payloadExpiresAt, createdAt, deliverAt, payload] =
+    row;
   return {
     id,
     appId,
@@ -27,5 +29,6 @@ export function toMessage(row: MessageRow): Message {
     payload,
     payloadExpiresAt,
     createdAt,
+    deliverAt,
   };
 }

@@ -13,7 +13,7 @@ export type TaskRow = readonly [
   createdAt: number,
   updatedAt: number,
 ];
-export type ClaimedTaskRow = readonly [...task: TaskRow, version: number];
+export type ClaimedTaskRow = readonly [...task: TaskRow, version: number, payload: string | null];
 
 export function toTask(row: TaskRow): Task {
   const [environmentId, id, , status, work, progress, createdAt, updatedAt] = row;
@@ -43,9 +43,10 @@ export function toTaskRow(task: Task): TaskRow {
 }
 
 export function toClaimedTask(row: ClaimedTaskRow): ClaimedTask {
-  const [environmentId, id, kind, status, work, progress, createdAt, updatedAt, version] = row;
+  const [environmentId, id, kind, status, work, progress, createdAt, updatedAt, version, payload] = row;
   return {
     task: toTask([environmentId, id, kind, status, work, progress, createdAt, updatedAt]),
     version,
+    payload,
   };
 }

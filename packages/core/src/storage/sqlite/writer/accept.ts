@@ -1,8 +1,8 @@
 import type { StatementSync } from "node:sqlite";
-import { ACCEPT, type ValueReader } from "../batch.ts";
+import { ACCEPT, ValueReader } from "../batch.ts";
 import { DUE_AT_ONCE } from "../rows/due.ts";
 import { MESSAGE_COLUMNS, type MessageRow } from "../rows/message.ts";
-import type { Query } from "../values.ts";
+import type { Query, SqlValue } from "../values.ts";
 import type { Idempotency } from "./idempotency.ts";
 import type { ListIndex } from "./list-index.ts";
 import type { WriterDatabase } from "./writer-database.ts";
@@ -23,6 +23,7 @@ export class AcceptWriter {
   readonly #insertMessage: StatementSync;
   readonly #insertDue: StatementSync;
   readonly #insertPolled: StatementSync;
+  readonly #schedule: StatementSync;
 
   constructor(
     database: WriterDatabase,
@@ -42,14 +43,18 @@ export class AcceptWriter {
        VALUES (?, ?, ?, 0, ?, ?, 0, 0)`,
     );
     this.#insertPolled = database.prepare("INSERT INTO polling_entry (app_id, message_id) VALUES (?, ?)");
+    this.#schedule = database.prepare("UPDATE message SET deliver_at = ? WHERE app_id = ? AND id = ?");
   }
 
   /**
    * Reads one message and stores it; returns a code of ACCEPT. The checks are SELECTs before the INSERT, not
    * constraint errors: all writes come through this thread, one transaction at a time, so nothing can come in
-   * between, and earlier messages of the same batch are seen.
+   * between, and earlier messages of the same batch are seen. `deliverAt` 0: it is not scheduled.
    */
-  accept(values: ValueReader, { replayed, polled }: { replayed: MessageRow[]; polled: boolean }): number {
+  accept(
+    values: ValueReader,
+    { replayed, polled, deliverAt }: { replayed: MessageRow[]; polled: boolean; deliverAt: number },
+  ): number {
     const appId = values.text();
     const id = values.text();
     const eventType = values.text();
@@ -84,12 +89,26 @@ export class AcceptWriter {
     for (let index = 0; index < deliveryCount; index++) {
       const endpointId = values.text();
       const leased = values.int() === 1;
-      this.#insertDue.run(appId, endpointId, id, DUE_AT_ONCE, leased ? leaseId : null);
+      this.#insertDue.run(
+        appId,
+        endpointId,
+        id,
+        deliverAt === 0 ? DUE_AT_ONCE : deliverAt,
+        leased ? leaseId : null,
+      );
     }
+    if (deliverAt !== 0) this.#schedule.run(deliverAt, appId, id);
     this.#database.countDue(deliveryCount);
     if (polled) this.#insertPolled.run(appId, id);
     if (claim !== null) this.#idempotency.rememberMessage({ ...claim, messageId: id });
     return ACCEPT.accepted;
+  }
+
+  /** Stores messages about another write (`encodeTells`), in that write's transaction. */
+  tell(tells: readonly SqlValue[][]): void {
+    for (const values of tells) {
+      this.accept(new ValueReader(values), { replayed: [], polled: false, deliverAt: 0 });
+    }
   }
 
   /** What a key that was used before answers; null for a new one. */

@@ -20,6 +20,7 @@ export class ApplicationWriter {
   readonly #findByUid: Query<ApplicationRow>;
   readonly #findVersion: Query<[updatedAt: number]>;
   readonly #insert: StatementSync;
+  readonly #ensure: StatementSync;
   readonly #update: StatementSync;
   readonly #delete: StatementSync;
   readonly #deleteEndpoints: StatementSync;
@@ -35,6 +36,9 @@ export class ApplicationWriter {
     );
     this.#insert = database.prepare(
       `INSERT INTO application (${APPLICATION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#ensure = database.prepare(
+      `INSERT INTO application (${APPLICATION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     );
     this.#update = database.prepare(
       `UPDATE application SET uid = ?, name = ?, throttle_rate = ?, metadata = ?, created_at = ?, updated_at = ?
@@ -64,6 +68,10 @@ export class ApplicationWriter {
       this.#idempotency.rememberAnswer(answer);
       return null;
     });
+  }
+
+  ensure(row: ApplicationRow): void {
+    this.#database.transaction(() => this.#ensure.run(...row));
   }
 
   /** A change that is based on an older state is refused here, in the transaction that would write it. */

@@ -1,10 +1,11 @@
-import { ACCEPT, type EncodedBatch, type EncodedResult, ValueReader } from "../batch.ts";
+import { ACCEPT, SETTLED, type EncodedBatch, type EncodedResult, ValueReader } from "../batch.ts";
 import { isFull } from "../failure.ts";
 import type { MessageRow } from "../rows/message.ts";
 import type { AcceptWriter } from "./accept.ts";
 import type { ListIndex } from "./list-index.ts";
 import type { SettleWriter } from "./settle.ts";
 import type { Space } from "./space.ts";
+import type { WipeWriter } from "./wipe.ts";
 import type { WriterDatabase } from "./writer-database.ts";
 
 export interface CommitParts {
@@ -13,6 +14,7 @@ export interface CommitParts {
   readonly settles: SettleWriter;
   readonly lists: ListIndex;
   readonly space: Space;
+  readonly wipes: WipeWriter;
 }
 
 /**
@@ -49,7 +51,8 @@ function acceptAll(
   const replayed: MessageRow[] = [];
   let codes: Uint8Array | null = null;
   for (let index = 0; index < batch.acceptedCount; index++) {
-    const code = accepts.accept(values, { replayed, polled: batch.polled?.[index] === 1 });
+    const polled = batch.polled?.[index] === 1;
+    const code = accepts.accept(values, { replayed, polled, deliverAt: batch.deliverAt?.[index] ?? 0 });
     if (code === ACCEPT.accepted) continue;
     codes ??= new Uint8Array(batch.acceptedCount);
     codes[index] = code;
@@ -57,14 +60,27 @@ function acceptAll(
   return { codes, replayed };
 }
 
-function settleAll({ settles }: CommitParts, batch: EncodedBatch): Uint8Array | null {
+function settleAll(parts: CommitParts, batch: EncodedBatch): Uint8Array | null {
   const values = new ValueReader(batch.settled);
   const bodies = { bytes: batch.bytes, at: 0 };
+  const outcomes = batch.told === null ? null : new Uint8Array(batch.settledCount);
   let held: Uint8Array | null = null;
   for (let index = 0; index < batch.settledCount; index++) {
-    if (settles.settle(values, bodies)) continue;
+    const outcome = parts.settles.settle(values, bodies);
+    if (outcomes !== null) outcomes[index] = outcome;
+    if (outcome !== SETTLED.lost) continue;
     held ??= new Uint8Array(batch.settledCount).fill(1);
     held[index] = 0;
   }
+  if (batch.wipes !== null) for (const wipe of batch.wipes) parts.wipes.note(wipe);
+  if (outcomes !== null) tellAll(parts, batch, outcomes);
   return held;
+}
+
+/** Stores the messages about what was settled, where that came to be. */
+function tellAll({ accepts }: CommitParts, { told }: EncodedBatch, outcomes: Uint8Array): void {
+  for (const { place, least, values } of told ?? []) {
+    if ((outcomes[place] ?? SETTLED.lost) < least) continue;
+    accepts.tell([values]);
+  }
 }

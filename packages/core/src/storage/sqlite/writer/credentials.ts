@@ -2,6 +2,7 @@ import type { StatementSync } from "node:sqlite";
 import { CREDENTIALS_FORGOTTEN_AT_ONCE } from "../../../domain/limits.ts";
 import { CREDENTIAL_COLUMNS, type CredentialRow, listText } from "../../credential-row.ts";
 import type { CredentialStore } from "../../port-credentials.ts";
+import { IN_LIVING } from "../living.ts";
 import type { Query } from "../values.ts";
 import { changed, type WriterDatabase } from "./writer-database.ts";
 
@@ -44,7 +45,7 @@ export class CredentialWriter {
     );
     this.#redeem = database.query(
       `UPDATE api_key SET hash = ?2, prefix = ?3, kind = 'portal'
-       WHERE hash = ?1 AND kind = 'one_time' AND created_at > ?4 AND expires_at > ?5
+       WHERE hash = ?1 AND kind = 'one_time' AND created_at > ?4 AND expires_at > ?5 AND ${IN_LIVING}
        RETURNING ${CREDENTIAL_COLUMNS}`,
     );
   }

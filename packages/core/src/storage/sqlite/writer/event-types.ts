@@ -30,11 +30,11 @@ export class EventTypeWriter {
       "SELECT updated_at FROM event_type WHERE environment_id = ? AND name = ?",
     );
     this.#insert = database.prepare(
-      `INSERT INTO event_type (${EVENT_TYPE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO event_type (${EVENT_TYPE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = database.prepare(
       `UPDATE event_type SET description = ?, archived = ?, deprecated = ?, schemas = ?, group_name = ?,
-         feature_flags = ?, created_at = ?, updated_at = ?
+         feature_flags = ?, created_at = ?, updated_at = ?, retry_schedule_ms = ?
        WHERE environment_id = ? AND name = ?`,
     );
     this.#delete = database.prepare("DELETE FROM event_type WHERE environment_id = ? AND name = ?");

@@ -1,4 +1,5 @@
 import type { StatementSync } from "node:sqlite";
+import { NO_DETAIL } from "../../../domain/attempt.ts";
 import { deliveryStateCodeOf, statusCodeOf } from "../../codes.ts";
 import { ATTEMPT_COLUMNS } from "../rows/attempt.ts";
 import type { Query } from "../values.ts";
@@ -12,16 +13,7 @@ import type { WriterDatabase } from "./writer-database.ts";
 const WATCH_MS = 3_600_000;
 const ERROR_CLASS = "endpoint_deleted";
 const EXPLANATION = "Not sent: the endpoint was deleted.";
-const NO_DETAIL = JSON.stringify({
-  requestHeaders: {},
-  responseHeaders: [],
-  truncated: false,
-  dnsMs: null,
-  connectMs: null,
-  tlsMs: null,
-  firstByteMs: null,
-  reusedConnection: false,
-});
+const DETAIL = JSON.stringify(NO_DETAIL);
 
 type OrphaningRow = [appId: string, endpointId: string, url: string, deletedAt: number | null];
 
@@ -54,7 +46,7 @@ export class OrphanWriter {
     this.#record = database.prepare(
       `INSERT INTO attempt (seq, ${ATTEMPT_COLUMNS})
        VALUES (?, ?, ?, ?, ?, ?, ?, ${statusCodeOf("canceled")}, ?, 0, '${ERROR_CLASS}', 0,
-         ${deliveryStateCodeOf("canceled")}, NULL, '${NO_DETAIL}', '${EXPLANATION}')`,
+         ${deliveryStateCodeOf("canceled")}, NULL, '${DETAIL}', '${EXPLANATION}')`,
     );
     this.#stamp = database.prepare(
       "UPDATE endpoint SET deleted_at = ? WHERE app_id = ? AND id = ? AND deleted_at IS NULL",

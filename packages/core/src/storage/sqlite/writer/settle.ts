@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import { CHANGE, NEXT, type ValueReader } from "../batch.ts";
+import { CHANGE, NEXT, SETTLED, type ValueReader } from "../batch.ts";
 import { DUE_AT_ONCE } from "../rows/due.ts";
 import type { Query, SqlValue } from "../values.ts";
 import type { ListIndex } from "./list-index.ts";
@@ -76,8 +76,8 @@ export class SettleWriter {
     );
   }
 
-  /** Reads one settled delivery and writes it; returns whether its lease still held. */
-  settle(values: ValueReader, bodies: BodyBytes): boolean {
+  /** Reads one settled delivery and writes it; returns what became of it, a code of SETTLED. */
+  settle(values: ValueReader, bodies: BodyBytes): number {
     const delivery: LeasedDelivery = {
       appId: values.text(),
       endpointId: values.text(),
@@ -90,9 +90,10 @@ export class SettleWriter {
     const attempts = values.intOrNull() ?? delivery.attempts;
     const change = this.#readChange(delivery, values);
     const held = this.#moveOn(delivery, { next, at, attempts, disables: change.code === CHANGE.disable });
-    if (held && change.code !== CHANGE.none) this.#changeEndpoint(delivery, change);
+    const disabled = held && change.code !== CHANGE.none && this.#changeEndpoint(delivery, change);
     this.#recordAttempt(delivery, values, bodies);
-    return held;
+    if (disabled) return SETTLED.disabled;
+    return held ? SETTLED.held : SETTLED.lost;
   }
 
   #moveOn(
@@ -123,10 +124,12 @@ export class SettleWriter {
     return { code: applies ? CHANGE.disable : CHANGE.none, at, reason: "failing" };
   }
 
-  #changeEndpoint({ appId, endpointId }: LeasedDelivery, { code, at, reason }: Change): void {
-    if (code === CHANGE.disable) this.#disable.run(reason, at, at, appId, endpointId);
-    else if (at === null) this.#setWorking.run(appId, endpointId);
+  /** Returns whether it was disabled by this. */
+  #changeEndpoint({ appId, endpointId }: LeasedDelivery, { code, at, reason }: Change): boolean {
+    if (code === CHANGE.disable) return changed(this.#disable.run(reason, at, at, appId, endpointId));
+    if (at === null) this.#setWorking.run(appId, endpointId);
     else this.#setFailing.run(at, appId, endpointId);
+    return false;
   }
 
   /** Also when the lease was lost: the POST has been made, so it belongs to the history. */

@@ -3,9 +3,13 @@ import type { IdempotentAnswer } from "../../port-writes.ts";
 import type { TaskKey, TaskStep } from "../../port-task.ts";
 import { DUE_AT_ONCE } from "../rows/due.ts";
 import { type ClaimedTaskRow, TASK_COLUMNS, type TaskRow } from "../rows/task.ts";
-import type { Query } from "../values.ts";
+import type { Query, SqlValue } from "../values.ts";
+import type { AcceptWriter } from "./accept.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { changed, type WriterDatabase } from "./writer-database.ts";
+
+/** With its messages encoded. */
+export type Told<Request> = Omit<Request, "tells"> & { readonly tells: readonly SqlValue[][] };
 
 /** Sorts before every task. */
 const FIRST: TaskKey = { environmentId: "", id: "" };
@@ -17,6 +21,7 @@ const FIRST: TaskKey = { environmentId: "", id: "" };
 export class TaskWriter {
   readonly #database: WriterDatabase;
   readonly #idempotency: Idempotency;
+  readonly #accepts: AcceptWriter;
   readonly #insert: StatementSync;
   readonly #findNext: Query<ClaimedTaskRow>;
   readonly #hold: StatementSync;
@@ -24,25 +29,30 @@ export class TaskWriter {
   readonly #cancel: StatementSync;
   readonly #owe: StatementSync;
 
-  constructor(database: WriterDatabase, idempotency: Idempotency) {
+  constructor(
+    database: WriterDatabase,
+    { idempotency, accepts }: { idempotency: Idempotency; accepts: AcceptWriter },
+  ) {
     this.#database = database;
     this.#idempotency = idempotency;
+    this.#accepts = accepts;
     this.#insert = database.prepare(
-      `INSERT INTO background_task (${TASK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO background_task (${TASK_COLUMNS}, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#findNext = database.query(
-      `SELECT ${TASK_COLUMNS}, version + 1 FROM background_task INDEXED BY background_task_running
+      `SELECT ${TASK_COLUMNS}, version + 1, payload FROM background_task INDEXED BY background_task_running
        WHERE status = 'running' AND (environment_id, id) > (?, ?) ORDER BY environment_id, id LIMIT 1`,
     );
     this.#hold = database.prepare(
       "UPDATE background_task SET held_by = ?, version = version + 1 WHERE environment_id = ? AND id = ?",
     );
     this.#step = database.prepare(
-      `UPDATE background_task SET status = ?, progress = ?, updated_at = ?
+      `UPDATE background_task SET status = ?1, progress = ?, updated_at = ?,
+         payload = iif(?1 = 'running', payload, NULL)
        WHERE environment_id = ? AND id = ? AND version = ? AND status = 'running'`,
     );
     this.#cancel = database.prepare(
-      `UPDATE background_task SET status = 'canceled', updated_at = ?
+      `UPDATE background_task SET status = 'canceled', updated_at = ?, payload = NULL
        WHERE environment_id = ? AND id = ? AND status = 'running'`,
     );
     this.#owe = database.prepare(
@@ -53,9 +63,10 @@ export class TaskWriter {
     );
   }
 
-  insertTask({ row, answer }: { row: TaskRow; answer: IdempotentAnswer | undefined }): void {
+  insertTask(task: { row: TaskRow; payload: string | null; answer: IdempotentAnswer | undefined }): void {
+    const { row, payload, answer } = task;
     this.#database.transaction(() => {
-      this.#insert.run(...row);
+      this.#insert.run(...row, payload);
       this.#idempotency.rememberAnswer(answer);
     });
   }
@@ -69,10 +80,11 @@ export class TaskWriter {
     return next;
   }
 
-  stepTask({ environmentId, id, version, status, progress, now, owe }: TaskStep): boolean {
+  stepTask({ environmentId, id, version, status, progress, now, owe, tells }: Told<TaskStep>): boolean {
     return this.#database.transaction(() => {
       const stepped = this.#step.run(status, JSON.stringify(progress), now, environmentId, id, version);
       if (!changed(stepped)) return false;
+      this.#accepts.tell(tells);
       for (const messageId of owe?.messageIds ?? []) {
         const owed = this.#owe.run(owe?.endpointId ?? "", owe?.appId ?? "", messageId);
         this.#database.countDue(Number(owed.changes));
@@ -81,7 +93,11 @@ export class TaskWriter {
     });
   }
 
-  cancelTask({ environmentId, id, now }: TaskKey & { now: number }): boolean {
-    return this.#database.transaction(() => changed(this.#cancel.run(now, environmentId, id)));
+  cancelTask({ environmentId, id, now, tells }: Told<TaskKey & { now: number }>): boolean {
+    return this.#database.transaction(() => {
+      if (!changed(this.#cancel.run(now, environmentId, id))) return false;
+      this.#accepts.tell(tells);
+      return true;
+    });
   }
 }

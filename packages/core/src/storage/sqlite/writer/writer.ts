@@ -5,12 +5,14 @@ import { lockDirectory } from "../lock.ts";
 import { migrate } from "../migrate.ts";
 import { AcceptWriter } from "./accept.ts";
 import { ApplicationWriter } from "./applications.ts";
+import { CancellationWriter } from "./cancellations.ts";
 import { ClaimWriter } from "./claim.ts";
 import { ContentWriter } from "./contents.ts";
 import { commitBatch } from "./commit.ts";
 import { CredentialWriter } from "./credentials.ts";
 import { DataKeyWriter } from "./data-keys.ts";
 import { EndpointWriter } from "./endpoints.ts";
+import { eraseTraces } from "./erase-traces.ts";
 import { EnvironmentWriter } from "./environments.ts";
 import { EventTypeWriter } from "./event-types.ts";
 import { Idempotency } from "./idempotency.ts";
@@ -19,10 +21,12 @@ import { IdleWork } from "./idle.ts";
 import { ListIndex } from "./list-index.ts";
 import { OrphanWriter } from "./orphans.ts";
 import { PollingWriter } from "./polling.ts";
+import { EnvironmentPurger } from "./purge-environment.ts";
 import { PruneWriter } from "./prune.ts";
 import { SettleWriter } from "./settle.ts";
 import { Space } from "./space.ts";
 import { TaskWriter } from "./tasks.ts";
+import { WipeWriter } from "./wipe.ts";
 import { WriterDatabase } from "./writer-database.ts";
 
 const CACHE_KIB = 24_576;
@@ -42,32 +46,38 @@ export function createWriter(files: WorkerFiles) {
     lists,
     accepts: new AcceptWriter(database, { idempotency, lists }),
     settles: new SettleWriter(database, lists),
+    wipes: new WipeWriter(database),
   };
   const idle = new IdleWork(database, lists);
   const claims = new ClaimWriter(database);
   const leases = new LeaseWriter(database, idempotency);
   const prunes = new PruneWriter(database, lists);
   const contents = new ContentWriter(database);
-  const tasks = new TaskWriter(database, idempotency);
+  const tasks = new TaskWriter(database, { idempotency, accepts: parts.accepts });
   const orphans = new OrphanWriter(database, lists);
+  const cancellations = new CancellationWriter(database, lists);
   return {
     commit: (batch: EncodedBatch) => commitBatch(parts, batch),
     claimDue: claims.claimDue.bind(claims),
     releaseLeases: leases.releaseLeases.bind(leases),
     resend: leases.resend.bind(leases),
     resumePaused: leases.resumePaused.bind(leases),
-    ...controlPlane(database, idempotency),
+    ...controlPlane(database, { idempotency, accepts: parts.accepts }),
     findAnswer: idempotency.findAnswer.bind(idempotency),
     forgetExpiredKeys: idempotency.forgetExpired.bind(idempotency),
     fillLists: prunes.fillLists.bind(prunes),
     prune: prunes.prune.bind(prunes),
     expungeMessages: contents.expungeMessages.bind(contents),
     expungeAttempt: contents.expungeAttempt.bind(contents),
+    wipePayloads: parts.wipes.wipe.bind(parts.wipes),
+    forgetWipes: parts.wipes.forget.bind(parts.wipes),
     insertTask: tasks.insertTask.bind(tasks),
     claimTask: tasks.claimTask.bind(tasks),
     stepTask: tasks.stepTask.bind(tasks),
     cancelTask: tasks.cancelTask.bind(tasks),
     cancelOrphans: orphans.cancelOrphans.bind(orphans),
+    cancelOwed: cancellations.cancelOwed.bind(cancellations),
+    eraseTraces: () => eraseTraces(database, files),
     health() {
       idle.run();
       return space.health();
@@ -82,18 +92,23 @@ export function createWriter(files: WorkerFiles) {
 }
 
 /** The writes of people and their programs, beside those of deliveries. */
-function controlPlane(database: WriterDatabase, idempotency: Idempotency) {
+function controlPlane(
+  database: WriterDatabase,
+  { idempotency, accepts }: { idempotency: Idempotency; accepts: AcceptWriter },
+) {
   const applications = new ApplicationWriter(database, idempotency);
-  const endpoints = new EndpointWriter(database, idempotency);
+  const endpoints = new EndpointWriter(database, { idempotency, accepts });
   const eventTypes = new EventTypeWriter(database, idempotency);
   const polling = new PollingWriter(database, idempotency);
   const credentials = new CredentialWriter(database);
-  const environments = new EnvironmentWriter(database, eventTypes);
+  const environments = new EnvironmentWriter(database, { eventTypes, idempotency });
+  const purger = new EnvironmentPurger(database);
   const dataKeys = new DataKeyWriter(database);
   return {
     ensureDataKey: dataKeys.ensure.bind(dataKeys),
     updateDataKey: dataKeys.update.bind(dataKeys),
     insertApplication: applications.insert.bind(applications),
+    ensureApplication: applications.ensure.bind(applications),
     updateApplication: applications.update.bind(applications),
     deleteApplication: applications.delete.bind(applications),
     insertEndpoint: endpoints.insert.bind(endpoints),
@@ -103,6 +118,10 @@ function controlPlane(database: WriterDatabase, idempotency: Idempotency) {
     updateEventType: eventTypes.update.bind(eventTypes),
     deleteEventType: eventTypes.delete.bind(eventTypes),
     ensureEnvironment: environments.ensure.bind(environments),
+    insertEnvironment: environments.insert.bind(environments),
+    deleteEnvironment: environments.delete.bind(environments),
+    purgeEnvironment: purger.purge.bind(purger),
+    updateEnvironment: environments.update.bind(environments),
     insertPollingEndpoint: polling.insert.bind(polling),
     deletePollingEndpoint: polling.delete.bind(polling),
     sequencePolled: polling.sequence.bind(polling),

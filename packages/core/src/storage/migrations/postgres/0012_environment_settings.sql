@@ -1,0 +1,7 @@
+-- serves_from: 2
+-- What people set of an environment. NULL: as every environment was before: production, nothing set, never changed.
+ALTER TABLE environment ADD COLUMN type TEXT;
+ALTER TABLE environment ADD COLUMN settings TEXT;
+ALTER TABLE environment ADD COLUMN updated_at BIGINT;
+ALTER TABLE environment ADD COLUMN deleted BOOLEAN;
+UPDATE environment SET type = 'development' WHERE name = 'sandbox';

@@ -1,0 +1,1 @@
+-- One process uses the store: there is nobody else to recall deliveries from. Keeps the numbers of both stores alike.

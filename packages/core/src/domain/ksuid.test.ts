@@ -48,12 +48,17 @@ test("a step carries over digits and keeps the order", () => {
 });
 
 test("the digits agree with the same number written by BigInt", () => {
-  const random = Uint8Array.from({ length: 15 }, (_, index) => index * 17);
-  const ticks = ksuidTicks(1_790_123_456_789);
-  const hex = ticks.toString(16).padStart(10, "0") + Buffer.from(random).toString("hex");
-  let value = BigInt(`0x${hex}`);
-  let expected = "";
   const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  for (; expected.length < 27; value /= 62n) expected = alphabet[Number(value % 62n)] + expected;
-  expect(digitsToText(ksuidDigits(ticks, random))).toBe(expected);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 2 ** 40 - 1 }),
+      fc.uint8Array({ minLength: 15, maxLength: 15 }),
+      (ticks, random) => {
+        let value = BigInt(`0x${ticks.toString(16).padStart(10, "0")}${Buffer.from(random).toString("hex")}`);
+        let expected = "";
+        for (; expected.length < 27; value /= 62n) expected = alphabet[Number(value % 62n)] + expected;
+        expect(digitsToText(ksuidDigits(ticks, random))).toBe(expected);
+      },
+    ),
+  );
 });

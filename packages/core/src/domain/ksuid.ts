@@ -10,6 +10,7 @@ const EPOCH_MS = 1_400_000_000_000;
 /** Digits in the order of their character codes. */
 export const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE = 62;
+const BASE_SQUARED = BASE * BASE;
 const RANDOM_BYTES = 15;
 const TICKS_MAX = 2 ** 40 - 1;
 /** Filled anew for each id: an array that grows would cost three times as much as the rest. */
@@ -23,22 +24,27 @@ export function ksuidTicks(timeMs: number): number {
 
 /** Base-62 digits (values 0–61, most significant first) of a time part and 15 random bytes. */
 export function ksuidDigits(ticks: number, random: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(5 + RANDOM_BYTES);
-  let rest = ticks;
-  for (let at = 4; at >= 0; at--) {
-    bytes[at] = rest % 256;
-    rest = Math.floor(rest / 256);
+  // Sixteen bits at a time, two digits a division: everything fits into 31 bits.
+  const parts = new Uint16Array(10);
+  parts[0] = Math.floor(ticks / 2 ** 24);
+  parts[1] = Math.floor(ticks / 2 ** 8) % 2 ** 16;
+  parts[2] = ((ticks % 2 ** 8) << 8) | (random[0] ?? 0);
+  for (let at = 3; at < parts.length; at++) {
+    parts[at] = ((random[2 * at - 5] ?? 0) << 8) | (random[2 * at - 4] ?? 0);
   }
-  bytes.set(random.subarray(0, RANDOM_BYTES), 5);
   const digits = new Uint8Array(KSUID_LENGTH);
-  for (let at = KSUID_LENGTH - 1; at >= 0; at--) {
+  let first = 0;
+  for (let at = KSUID_LENGTH - 1; at >= 0; at -= 2) {
+    while (parts[first] === 0) first++;
     let remainder = 0;
-    for (let index = 0; index < bytes.length; index++) {
-      const value = remainder * 256 + (bytes[index] ?? 0);
-      bytes[index] = Math.floor(value / BASE);
-      remainder = value % BASE;
+    for (let index = first; index < parts.length; index++) {
+      const value = (remainder << 16) | (parts[index] ?? 0);
+      const quotient = (value / BASE_SQUARED) | 0;
+      parts[index] = quotient;
+      remainder = value - quotient * BASE_SQUARED;
     }
-    digits[at] = remainder;
+    digits[at] = remainder % BASE;
+    if (at > 0) digits[at - 1] = (remainder / BASE) | 0;
   }
   return digits;
 }

@@ -6,6 +6,9 @@ import type { ClusterMember } from "./cluster-member.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { CancelRequest } from "./engine.ts";
 
+/** Mostly there are few, and each takes an id that is made before. */
+const CANCEL_FIRST = 20;
+
 /** Messages of one application, by id. */
 interface Messages {
   readonly appId: string;
@@ -39,9 +42,10 @@ export class Canceler {
     const { clock, ids } = this.#runtime;
     for (const { id: endpointId, url } of endpoints) {
       const range = { appId, endpointId, url, from, through };
-      for (let ended = CANCEL_BATCH; ended === CANCEL_BATCH;) {
-        const attemptIds = Array.from({ length: CANCEL_BATCH }, () => ids.next(ID_PREFIX.attempt));
-        ended = await this.#store.cancellations.cancelOwed({ ...range, now: clock.now(), attemptIds });
+      for (let most = CANCEL_FIRST, more = true; more; most = CANCEL_BATCH) {
+        const attemptIds = Array.from({ length: most }, () => ids.next(ID_PREFIX.attempt));
+        const now = clock.now();
+        more = (await this.#store.cancellations.cancelOwed({ ...range, now, attemptIds })) === most;
       }
     }
     this.#dispatcher.recall(appId);

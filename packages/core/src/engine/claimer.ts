@@ -80,6 +80,7 @@ export class Claimer {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#wake?.(), { once: true });
     while (!signal.aborted) {
       this.#hungry = false;
       if (this.#node.active) await this.runOnce(signal);
@@ -253,8 +254,8 @@ export class Claimer {
   async #rest(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     this.#wake = () => woken.abort(WOKEN);
-    if (!this.#hungry) {
-      await this.#runtime.timers.sleep(this.#intervalMs(), AbortSignal.any([signal, woken.signal]));
+    if (!this.#hungry && !signal.aborted) {
+      await this.#runtime.timers.sleep(this.#intervalMs(), woken.signal);
     }
     this.#wake = null;
     // However often it is woken, looking takes at most half of the store's time.

@@ -138,7 +138,7 @@ export class Dispatcher {
     const { payload } = item;
     if (payload === null) {
       this.#cancel(lane, item, PAYLOAD_EXPIRED);
-      return this.#finish(lane, { slot, bytes: item.bytes, signal: "unknown", retryAfterMs: null });
+      return this.#finish(lane, { slot, item, signal: "unknown", retryAfterMs: null });
     }
     const startedAt = this.#runtime.clock.monotonic();
     const { url, transformation } = lane.endpoint;
@@ -151,7 +151,7 @@ export class Dispatcher {
           : null;
       if (outgoing?.kind === "cancel") {
         this.#cancel(lane, item, TRANSFORMATION_CANCELED);
-        return this.#finish(lane, { slot, bytes: item.bytes, signal: "unknown", retryAfterMs: null });
+        return this.#finish(lane, { slot, item, signal: "unknown", retryAfterMs: null });
       }
       const result = await attemptDelivery(
         lane,
@@ -173,13 +173,13 @@ export class Dispatcher {
       const latencyMs = item.committedAt === null ? null : startedAt - item.committedAt;
       this.#observer.attemptEnded(endOf(result, latencyMs));
       const { retryAfterMs, settlement } = result;
-      this.#finish(lane, { slot, bytes: item.bytes, signal: settlement.lane, retryAfterMs });
+      this.#finish(lane, { slot, item, signal: settlement.lane, retryAfterMs });
     } catch (error) {
       // A bug, not an outcome: the delivery goes back to the store and the lane backs off, nothing is lost.
       this.#runtime.log.error({ error, endpointId: lane.endpoint.id }, "attempt crashed");
       this.handBack(lane, [item], "due");
       if (lane.endpoint.fifo) this.handBack(lane, this.scheduler.evict(lane), "due");
-      this.#finish(lane, { slot, bytes: item.bytes, signal: "fail", retryAfterMs: null });
+      this.#finish(lane, { slot, item, signal: "fail", retryAfterMs: null });
     }
   }
 

@@ -130,6 +130,31 @@ test("what was canceled is not sent, though it lay in memory, and nothing follow
   }
 });
 
+test("what was called off while it was sent, and is asked for again, is moved by its own attempt alone", async () => {
+  const harness = await engineHarness({ retryScheduleMs: [1_000] });
+  const endpoint = await harness.addEndpoint();
+  const answers: PromiseWithResolvers<number>[] = [];
+  harness.answer = () => {
+    const answer = Promise.withResolvers<number>();
+    answers.push(answer);
+    return answer.promise;
+  };
+  const { id: messageId } = await harness.send();
+  await harness.until(() => answers.length === 1);
+  await harness.engine.cancel({ appId: endpoint.appId, endpoints: [endpoint], ...ALL });
+  const key = { appId: endpoint.appId, endpointId: endpoint.id, messageId };
+  await harness.engine.resend({ ...key, idempotency: undefined });
+  await harness.until(() => answers.length === 2);
+  answers[0]?.resolve(500);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 2);
+  await harness.pass(5_000);
+  expect(harness.posts).toHaveLength(2);
+  answers[1]?.resolve(204);
+  await harness.until(async () => (await harness.attempts(endpoint)).length === 3);
+  const statuses = (await harness.attempts(endpoint)).map(({ status, trigger }) => `${status} ${trigger}`);
+  expect(statuses.toSorted()).toEqual(["canceled scheduled", "fail scheduled", "success manual"]);
+});
+
 test("whatever is on its way to or from disk, nothing canceled is sent once that is answered", async () => {
   const harness = await engineHarness();
   const endpoint = await harness.addEndpoint();

@@ -111,13 +111,14 @@ export class Membership implements NodeIdentity {
   /** Joins and beats until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let again = false;
+    signal.addEventListener("abort", () => this.#wake?.(), { once: true });
     while (!signal.aborted) {
       const woken = new AbortController();
       this.#wake = () => woken.abort(WOKEN);
       const lost = await this.#step();
       again = lost && !again;
-      if (again) continue;
-      await this.#runtime.timers.sleep(NODE_BEAT_MS, AbortSignal.any([signal, woken.signal]));
+      if (again || signal.aborted) continue;
+      await this.#runtime.timers.sleep(NODE_BEAT_MS, woken.signal);
     }
     this.#wake = null;
   }

@@ -1,5 +1,5 @@
-import { CHANGE_POLL_MS, CLAIM_INTERVAL_MS, CLAIM_JITTER } from "../domain/limits.ts";
-import { SECOND_MS } from "../domain/time.ts";
+import { NODE_BEAT_MS } from "../domain/limits.ts";
+import { MINUTE_MS, SECOND_MS } from "../domain/time.ts";
 import type { Egress } from "../egress/egress.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -29,7 +29,10 @@ export interface SimNode {
 
 const DOWN_MS = { min: 20, max: 2_000 };
 /** Among many, the beats that tell that a node lives are no polls: they are never late. */
-const POLL_MAX_MS = { alone: SECOND_MS, among: CLAIM_INTERVAL_MS * (1 + CLAIM_JITTER) + CHANGE_POLL_MS };
+const POLLS = {
+  alone: { longestMs: 10 * SECOND_MS, restMs: MINUTE_MS },
+  among: { longestMs: NODE_BEAT_MS - 1, restMs: NODE_BEAT_MS },
+};
 const DRAIN_TIMEOUT_MS = 1_500;
 
 export interface FleetOptions {
@@ -48,6 +51,7 @@ export interface FleetOptions {
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #nodes: (SimNode | null)[];
+  #living: readonly SimNode[] = [];
   /** Whose process each lease is of. */
   readonly #leases = new Map<string, SimProcess>();
   /** The clock of a machine stays off when its process is started again. */
@@ -67,12 +71,17 @@ export class Fleet {
     );
   }
 
-  get living(): SimNode[] {
-    return this.#nodes.flatMap((node) => (node?.process.alive === true ? [node] : []));
+  get living(): readonly SimNode[] {
+    return this.#living;
   }
 
   /** The farthest that a wall clock has ever been ahead of and behind the world's. */
   readonly skew = { ahead: 0, behind: 0 };
+
+  /** How far the wall clock that is farthest ahead of the world's is so now. */
+  get aheadMs(): number {
+    return Math.max(0, ...this.#skews);
+  }
 
   processOf(leaseId: string): SimProcess | undefined {
     return this.#leases.get(leaseId);
@@ -136,8 +145,8 @@ export class Fleet {
     const { world, store, state, ledger, weather, receivers, scenario, environmentId, sabotage } =
       this.#options;
     const name = `n${index}.${++this.#started}`;
-    const pollMaxMs = scenario.nodes === 1 ? POLL_MAX_MS.alone : POLL_MAX_MS.among;
-    const process = new SimProcess(world, { name, skewMs: this.#skewOf(index), pollMaxMs });
+    const polls = scenario.nodes === 1 ? POLLS.alone : POLLS.among;
+    const process = new SimProcess(world, { name, skewMs: this.#skewOf(index), polls });
     const runtime = sabotage.runtime?.(process.runtime, world) ?? process.runtime;
     const link = new StoreLink({
       store: sabotage.store?.(store, { world, state }) ?? store,
@@ -161,16 +170,21 @@ export class Fleet {
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
     });
     const api = new Api({ engine, store: stored, runtime, environmentId });
-    this.#nodes[index] = { process, engine, api, role, stopping: false };
+    this.#put(index, { process, engine, api, role, stopping: false });
     world.log(name, "starts");
     ledger.add({ kind: "started", process });
     process.onExit(() => {
       world.log(name, "exits");
       ledger.add({ kind: "exited", process });
-      this.#nodes[index] = null;
+      this.#put(index, null);
       world.after(world.random.between(DOWN_MS.min, DOWN_MS.max), () => this.#start(index));
     });
     void engine.start();
+  }
+
+  #put(index: number, node: SimNode | null): void {
+    this.#nodes[index] = node;
+    this.#living = this.#nodes.filter((each) => each !== null);
   }
 
   /** Puts what the store was asked to do, and did, into the ledger. */

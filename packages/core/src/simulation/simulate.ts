@@ -9,7 +9,7 @@ import { modelStore } from "./model/model-store.ts";
 import { ModelState } from "./model/state.ts";
 import { newEnvironment } from "../domain/environment.ts";
 import { operationalApplication } from "../domain/operational.ts";
-import { HOUR_MS, MINUTE_MS } from "../domain/time.ts";
+import { HOUR_MS } from "../domain/time.ts";
 import { systemRuntime } from "../runtime/system-runtime.ts";
 import { NO_SABOTAGE, type Sabotage } from "./sabotage.ts";
 import { drawScenario, type Scenario, type Size } from "./scenario.ts";
@@ -20,7 +20,7 @@ import { World } from "./world/world.ts";
 
 const ENVIRONMENT_ID = "env_sim";
 /** After faults have stopped everything must have ended by then: a long line of failing FIFO messages takes its time. */
-const PATIENCE_MS: Readonly<Record<Size, number>> = { short: 15 * MINUTE_MS, long: 3 * HOUR_MS };
+const PATIENCE_MS: Readonly<Record<Size, number>> = { short: HOUR_MS, long: 3 * HOUR_MS };
 /** What was called before may still take as long. */
 const CALL_MAX_MS = 3_000;
 /** For what might still happen although all has ended. */
@@ -67,12 +67,17 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
 const { timers: realTimers } = systemRuntime({ debug() {}, info() {}, warn() {}, error() {} });
 
 /** An error of a validator must not look like one of the program that it watches. */
-function guarded(violated: (explanation: string) => void, look: () => void): void {
-  try {
-    look();
-  } catch (error) {
-    violated(`the validator itself failed: ${String(error)}`);
-  }
+function guarded<Event>(
+  violated: (explanation: string) => void,
+  look: (event: Event) => void,
+): (event: Event) => void {
+  return (event) => {
+    try {
+      look(event);
+    } catch (error) {
+      violated(`the validator itself failed: ${String(error)}`);
+    }
+  };
 }
 
 class Simulation {
@@ -210,7 +215,7 @@ class Simulation {
         world.log("world", `${name} is broken`);
       };
       const { on, end } = validator.watch(facts, violated);
-      if (on !== undefined) this.#ledger.listen((event) => guarded(violated, () => on(event)));
+      if (on !== undefined) this.#ledger.listen(guarded(violated, on));
       if (end !== undefined) this.#ends.push(end);
     }
     this.#state.observer = {
@@ -279,10 +284,11 @@ class Simulation {
 
   #isOver(): boolean {
     const { now } = this.#world;
+    if (now < this.#lookAt) return false;
+    this.#lookAt = now + LOOK_MS;
     const [first] = this.#violations;
     if (first !== undefined && now > first.at + CONSEQUENCES_MS) return true;
-    if (now < this.#scenario.activeMs || now < this.#lookAt) return false;
-    this.#lookAt = now + LOOK_MS;
+    if (now < this.#scenario.activeMs) return false;
     // A clock that is set back puts retries off by as much.
     const { ahead, behind } = this.#fleet.skew;
     if (now > this.#scenario.activeMs + PATIENCE_MS[this.#scenario.size] + ahead - behind) return true;
@@ -314,7 +320,6 @@ class Simulation {
   /** When a look into the store would next find something. */
   #nextWorkAt(): number {
     const { now } = this.#world;
-    if (now < this.#scenario.activeMs) return now;
     if (this.#fleet.living.some(({ engine }) => engine.snapshot().commitQueue > 0)) return now;
     let at = Number.POSITIVE_INFINITY;
     for (const lane of this.#state.lanes.values()) {
@@ -325,6 +330,6 @@ class Simulation {
         if (row.leasedBy === null && row.nextAttemptAt !== null) at = Math.min(at, row.nextAttemptAt);
       }
     }
-    return Math.max(now, at - WORLD_EPOCH_MS - this.#fleet.skew.ahead);
+    return Math.max(now, at - WORLD_EPOCH_MS - this.#fleet.aheadMs);
   }
 }

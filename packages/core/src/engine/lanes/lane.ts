@@ -3,6 +3,7 @@ import type { DueDelivery } from "../../domain/delivery.ts";
 import { type Endpoint, signingKeys } from "../../domain/endpoint.ts";
 import { LANE_BROKEN_QUEUE_MAX, LANE_FIFO_QUEUE_MAX, LANE_QUEUE_MAX } from "../../domain/limits.ts";
 import { createSigner, type Signer } from "@posthaste/receiver/node";
+import { NO_LEASE } from "../../storage/port.ts";
 import { Breaker } from "./breaker.ts";
 import { Queue } from "./queue.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -10,8 +11,11 @@ import { TokenBucket } from "./token-bucket.ts";
 /** A delivery this process holds the lease of, with what it takes to send it. */
 export interface QueuedDelivery {
   readonly delivery: DueDelivery;
-  /** What it is leased with: it is settled under this id, whatever id this process has by then. */
-  readonly leaseId: string;
+  /**
+   * What it is leased with: it is settled under this id, whatever id this process has by then. NO_LEASE once this process
+   * has got the same delivery again while it was being sent (see `Lane.supersede`).
+   */
+  leaseId: string;
   readonly eventType: string;
   /** Null: it expired before it could be sent. */
   readonly payload: string | null;
@@ -29,6 +33,8 @@ export class Lane {
   application: Application;
   endpoint: Endpoint;
   inFlight = 0;
+  /** By message id; of a delivery that is sent twice at once, the later. */
+  readonly #sending = new Map<string, QueuedDelivery>();
   /** Places taken by deliveries whose commit is under way. */
   reserved = 0;
   /** Bytes of what is queued and reserved. */
@@ -133,8 +139,25 @@ export class Lane {
     const item = this.queue.shift();
     if (item === undefined) return undefined;
     this.inFlight += 1;
+    this.#sending.set(item.delivery.messageId, item);
     this.#bucket?.take();
     return item;
+  }
+
+  /** Its attempt has ended. */
+  end(item: QueuedDelivery): void {
+    this.inFlight -= 1;
+    const { messageId } = item.delivery;
+    if (this.#sending.get(messageId) === item) this.#sending.delete(messageId);
+  }
+
+  /**
+   * This delivery was claimed by this process. If it is being sent already, it was called off meanwhile and asked for
+   * again, and both are leased under the one id: what comes of the first is history, and moves the second nowhere.
+   */
+  supersede({ messageId }: DueDelivery): void {
+    const before = this.#sending.get(messageId);
+    if (before !== undefined) before.leaseId = NO_LEASE;
   }
 
   /** Signs with every key that is valid at `nowMs` (wall time). */

@@ -59,7 +59,7 @@ function setup(): {
       }
     },
     finish: ({ lane, slot, item }, signal = "ok") =>
-      scheduler.finished(lane, { slot, bytes: item.bytes, signal, retryAfterMs: null }),
+      scheduler.finished(lane, { slot, item, signal, retryAfterMs: null }),
   };
 }
 

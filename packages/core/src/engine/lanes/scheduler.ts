@@ -22,8 +22,7 @@ export type StartAttempt = (lane: Lane, item: QueuedDelivery, slot: SlotKind) =>
 /** How an attempt ended, as its lane sees it. */
 export interface AttemptEnd {
   readonly slot: SlotKind;
-  /** What the delivery counted against the memory bound. */
-  readonly bytes: number;
+  readonly item: QueuedDelivery;
   readonly signal: "ok" | "slow" | "fail" | "unknown";
   readonly retryAfterMs: number | null;
 }
@@ -168,6 +167,8 @@ export class Scheduler {
 
   /** Queues a delivery that was claimed or had a place reserved. */
   enqueue(lane: Lane, item: QueuedDelivery): void {
+    const isClaimed = item.committedAt === null;
+    if (isClaimed) lane.supersede(item.delivery);
     this.#budget.enqueue(lane, item);
     this.#wake(lane);
   }
@@ -175,8 +176,8 @@ export class Scheduler {
   /** An attempt ended: frees its slot and lets the lane learn from it. */
   finished(lane: Lane, result: AttemptEnd): void {
     this.#slots.free(result.slot);
-    this.#budget.finished(result.bytes);
-    lane.inFlight -= 1;
+    this.#budget.finished(result.item.bytes);
+    lane.end(result.item);
     const now = this.#now();
     lane.usedAt = now;
     if (!lane.removed) {

@@ -30,6 +30,20 @@ const SLOW_MS = { min: 50, max: 2_500 };
 /** How long a call to a store that is away takes to fail. */
 const AWAY_MS = { min: 1, max: 300 };
 const READS = /\.(find|list|has|health|stats)/;
+/** Writes that others find nothing by. */
+const UNSEEN = /^(cluster\.(beat|isRecalled)|tasks\.claim)$/;
+const traits = new Map<string, { readonly reads: boolean; readonly idle: boolean }>();
+
+/** What kind of call it is, by its name. */
+function traitsOf(name: string): { readonly reads: boolean; readonly idle: boolean } {
+  let known = traits.get(name);
+  if (known === undefined) {
+    const reads = READS.test(name);
+    known = { reads, idle: reads || UNSEEN.test(name) };
+    traits.set(name, known);
+  }
+  return known;
+}
 
 /**
  * A process's way to the store and back. The store does each call at one moment; before and after it anything
@@ -56,7 +70,8 @@ export class StoreLink {
       if (!process.alive) return;
       const fate = fateOf(this.#random, weather.stormy ? faults : NO_CALL_FAULTS);
       if (fate === "crashBefore") return process.exit();
-      const answer = (act: () => void, delayMs: number): void => void process.after(delayMs, act);
+      const { idle } = traitsOf(name);
+      const answer = (act: () => void, delayMs: number): void => void process.after(delayMs, act, { idle });
       const call = {
         canceled: false,
         arrive: () => {
@@ -71,7 +86,7 @@ export class StoreLink {
       };
       this.#underWay.add(call);
       const delayMs = this.#delay(name, fate === "slow");
-      process.world.after(delayMs, () => !call.canceled && call.arrive());
+      process.world.after(delayMs, () => !call.canceled && call.arrive(), { idle });
     });
   }
 
@@ -99,10 +114,10 @@ export class StoreLink {
       process.world.log(process.name, `${name} threw ${error instanceof Error ? error.name : "something"}`);
       return to.answer(() => to.reject(error), delayMs);
     }
-    if (!READS.test(name)) process.world.log(process.name, `${name} done ${fate}`);
+    if (!traitsOf(name).reads) process.world.log(process.name, `${name} done ${fate}`);
     onDone({ name, args, result });
     if (fate === "crashAfter") return process.exit();
-    if (fate === "doubt" && !READS.test(name)) {
+    if (fate === "doubt" && !traitsOf(name).reads) {
       return to.answer(() => to.reject(new CommitInDoubt("the connection was lost")), this.#draw(AWAY_MS));
     }
     to.answer(() => to.resolve(result), delayMs);
@@ -111,7 +126,7 @@ export class StoreLink {
   #delay(name: string, slow: boolean): number {
     const { inOrder, process, weather } = this.#options;
     const delayMs = slow ? this.#draw(SLOW_MS) : this.#draw(REQUEST_MS) * weather.slowness;
-    if (!inOrder || READS.test(name)) return delayMs;
+    if (!inOrder || traitsOf(name).reads) return delayMs;
     const { now } = process.world;
     this.#lastWriteAt = Math.max(this.#lastWriteAt + 0.001, now + delayMs);
     return this.#lastWriteAt - now;

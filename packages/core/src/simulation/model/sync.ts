@@ -71,10 +71,13 @@ function noun<Operations extends object>(
   operations: Operations,
   carry: Carry,
 ): Async<Operations> {
-  const calls = Object.entries(operations).map(([operation, run]) => [
-    operation,
-    (...args: unknown[]) => carry(`${name}.${operation}`, () => Reflect.apply(run, operations, args), args),
-  ]);
+  const calls = Object.entries(operations).map(([operation, run]) => {
+    const whole = `${name}.${operation}`;
+    return [
+      operation,
+      (...args: unknown[]) => carry(whole, () => Reflect.apply(run, operations, args), args),
+    ];
+  });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each operation under its own name, as a promise
   return Object.fromEntries(calls) as Async<Operations>;
 }

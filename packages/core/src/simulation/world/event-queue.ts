@@ -4,8 +4,10 @@ export interface WorldEvent {
   /** Drawn from the seed: who goes first of those at the same moment. */
   readonly tie: number;
   readonly run: () => void;
-  /** A look whether there is something to do, which may as well come later while there is nothing. */
-  poll: boolean;
+  /** How much later it may come while there is nothing to find. */
+  restMs: number;
+  /** Nobody who looks afterwards finds anything that was not there before. */
+  readonly idle: boolean;
   canceled: boolean;
 }
 
@@ -39,13 +41,9 @@ export class EventQueue {
     return undefined;
   }
 
-  /** When the earliest happens that is not a poll; Infinity when there is none. */
-  nextDeedAt(): number {
-    let at = Number.POSITIVE_INFINITY;
-    for (const event of this.#heap) {
-      if (!event.poll && !event.canceled && event.at < at) at = event.at;
-    }
-    return at;
+  /** When the earliest happens, or would have happened if it was canceled. */
+  nextAt(): number | undefined {
+    return this.#heap[0]?.at;
   }
 
   #take(): WorldEvent | undefined {

@@ -8,6 +8,12 @@ export const WORLD_EPOCH_MS = 1_790_000_000_000;
 /** Timers fire a little late, never early. */
 const TIMER_LATE_MAX_MS = 0.5;
 
+/** Waits that are looks whether there is something to do (see `World.nextWorkAt`): how long, and how late they may come. */
+interface Polls {
+  readonly longestMs: number;
+  readonly restMs: number;
+}
+
 /**
  * One process of the program: its own wall clock, timers, randomness and ids. It can be killed (nothing of it
  * happens any more) and stopped (what would happen waits until it goes on), at any moment.
@@ -20,8 +26,6 @@ export class SimProcess {
   skewMs: number;
   /** What it logged as an error. */
   readonly errors: string[] = [];
-  /** Waits up to this are looks whether there is something to do (see `World.nextWorkAt`). */
-  readonly #pollMaxMs: number;
   #alive = true;
   /** What waits for it to go on; null while it runs. */
   #frozen: (() => void)[] | null = null;
@@ -29,15 +33,11 @@ export class SimProcess {
   /** Signals that somebody listens to are kept by the real runtime: what a sleep that never ends listens to, as well. */
   readonly #asleep = new Set<() => void>();
 
-  constructor(
-    world: World,
-    { name, skewMs, pollMaxMs }: { name: string; skewMs: number; pollMaxMs: number },
-  ) {
-    this.#pollMaxMs = pollMaxMs;
+  constructor(world: World, { name, skewMs, polls }: { name: string; skewMs: number; polls: Polls }) {
     this.world = world;
     this.name = name;
     this.skewMs = skewMs;
-    this.runtime = this.#makeRuntime(world.random.fork());
+    this.runtime = this.#makeRuntime(world.random.fork(), polls);
   }
 
   get alive(): boolean {
@@ -88,7 +88,7 @@ export class SimProcess {
     else this.#frozen.push(act);
   }
 
-  after(delayMs: number, act: () => void, options: { poll?: boolean } = {}): Cancel {
+  after(delayMs: number, act: () => void, options: { restMs?: number; idle?: boolean } = {}): Cancel {
     let canceled = false;
     const cancel = this.world.after(delayMs, () => this.act(() => !canceled && act()), options);
     return () => {
@@ -97,7 +97,7 @@ export class SimProcess {
     };
   }
 
-  #makeRuntime(random: SeededRandom): Runtime {
+  #makeRuntime(random: SeededRandom, polls: Polls): Runtime {
     const { world } = this;
     const bootedAt = world.now;
     const clock = {
@@ -123,7 +123,10 @@ export class SimProcess {
               this.#asleep.delete(detach);
               resolve();
             };
-            const cancel = this.after(delayMs + late(), done, { poll: delayMs <= this.#pollMaxMs });
+            const cancel = this.after(delayMs + late(), done, {
+              restMs: delayMs <= polls.longestMs ? polls.restMs : 0,
+              idle: true,
+            });
             signal.addEventListener("abort", done);
             if (this.#alive) this.#asleep.add(detach);
             else detach();

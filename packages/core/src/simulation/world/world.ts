@@ -5,8 +5,14 @@ import { Trace } from "./trace.ts";
 /** Stops an event that has not happened. */
 export type Cancel = () => void;
 
-/** The most that a poll is late. */
-const POLL_LATE_MAX_MS = 60_000;
+const SETTLED = Promise.resolve();
+
+interface Kind {
+  /** A look whether there is something to do, which may as well come so much later while there is nothing. */
+  readonly restMs?: number;
+  /** Nobody who looks afterwards finds anything that was not there before. */
+  readonly idle?: boolean;
+}
 
 /**
  * The one clock of a simulation and everything that is going to happen by it. A step takes the next event, runs
@@ -20,6 +26,9 @@ export class World {
   nextWorkAt: () => number = () => 0;
   steps = 0;
   readonly #queue = new EventQueue();
+  /** Polls whose time came while there was nothing to find. */
+  #resting: WorldEvent[] = [];
+  #restUntil = Number.POSITIVE_INFINITY;
   readonly #ties: SeededRandom;
   #now = 0;
 
@@ -34,9 +43,9 @@ export class World {
     return this.#now;
   }
 
-  after(delayMs: number, run: () => void, { poll = false } = {}): Cancel {
+  after(delayMs: number, run: () => void, { restMs = 0, idle = false }: Kind = {}): Cancel {
     const at = this.#now + Math.max(0, delayMs);
-    const event: WorldEvent = { at, tie: this.#ties.next(), run, poll, canceled: false };
+    const event: WorldEvent = { at, tie: this.#ties.next(), run, restMs, idle, canceled: false };
     this.#queue.push(event);
     return () => {
       event.canceled = true;
@@ -63,7 +72,7 @@ export class World {
         } catch (error) {
           return reject(error);
         }
-        queueMicrotask(tick);
+        void SETTLED.then(tick);
       };
       const tick = (): void => process.nextTick(step);
       step();
@@ -71,25 +80,38 @@ export class World {
   }
 
   #step(until: number): boolean {
+    if ((this.#queue.nextAt() ?? Number.POSITIVE_INFINITY) >= this.#restUntil) this.#wake(this.#restUntil);
     const event = this.#queue.pop();
     if (event === undefined) return false;
-    if (event.poll) {
-      // Put off once: then it happens, whether there is something to find or not.
-      event.poll = false;
-      event.at = this.#quietUntil(event.at);
-      this.#queue.push(event);
+    if (event.restMs > 0) {
+      this.#rest(event);
       return true;
     }
     if (event.at > until) return false;
     this.#now = Math.max(this.#now, event.at);
     this.steps += 1;
     event.run();
+    if (!event.idle) this.#wake(this.#now);
     return true;
   }
 
   /** While nothing can be found and nothing else happens, looking every few milliseconds only takes time. */
-  #quietUntil(at: number): number {
-    const workAt = this.nextWorkAt();
-    return workAt <= at ? at : Math.min(workAt, this.#queue.nextDeedAt(), at + POLL_LATE_MAX_MS);
+  #rest(event: WorldEvent): void {
+    const until = Math.min(this.nextWorkAt(), event.at + event.restMs);
+    // Put off once: then it happens, whether there is something to find or not.
+    event.restMs = 0;
+    if (until <= event.at) return this.#queue.push(event);
+    this.#resting.push(event);
+    this.#restUntil = Math.min(this.#restUntil, until);
+  }
+
+  #wake(at: number): void {
+    if (this.#resting.length === 0) return;
+    for (const event of this.#resting) {
+      event.at = Math.max(event.at, at);
+      this.#queue.push(event);
+    }
+    this.#resting = [];
+    this.#restUntil = Number.POSITIVE_INFINITY;
   }
 }

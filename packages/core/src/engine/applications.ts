@@ -68,7 +68,9 @@ export class Applications {
   }
 
   async #applicationChangedElsewhere(appId: string): Promise<void> {
-    const mayBeEnabled = this.#routing.peekById(appId)?.endpoints.some(({ disabled }) => disabled) === true;
+    const mayBeEnabled =
+      this.#resumer.owesAny(appId) ||
+      this.#routing.peekById(appId)?.endpoints.some(({ disabled }) => disabled) === true;
     if (mayBeEnabled || this.#dispatcher.scheduler.hasLanes(appId)) await this.changed(appId);
     else this.#routing.forget(appId);
   }
@@ -95,12 +97,13 @@ export class Applications {
     this.#runtime.log.warn({ endpointId, reason }, "endpoint disabled");
   }
 
-  /** Endpoints that were disabled until now. Where nothing is known of before, the one that was written last may be. */
+  /** Endpoints that were disabled until now, or whose deliveries are paused still. Where nothing is known of before, the one that was written last may be. */
   #enabled(before: RoutedApplication | undefined, { endpoints }: RoutedApplication): Endpoint[] {
     const wasDisabled = new Set(before?.endpoints.flatMap(({ id, disabled }) => (disabled ? [id] : [])));
     const writtenAt = Math.max(0, ...endpoints.map(({ updatedAt }) => updatedAt));
     return endpoints.filter(({ id, disabled, updatedAt }) => {
       if (disabled) return false;
+      if (this.#resumer.owes({ id })) return true;
       const lane = this.#dispatcher.scheduler.find(id);
       if (before === undefined && lane === undefined) return updatedAt === writtenAt;
       return wasDisabled.has(id) || lane?.endpoint.disabled === true;

@@ -205,7 +205,8 @@ export class CommitStream {
     if (!passing) this.#batchMax = Math.max(1, Math.floor(this.#batchMax / 2));
     this.#settles = [...settles, ...this.#settles];
     this.#writing = [];
-    if (inDoubt) for (const leaseId of leasesOf(accepts)) this.#onDoubt(leaseId);
+    if (inDoubt)
+      for (const leaseId of new Set([...leasesOf(accepts), ...leasesLeft(settles)])) this.#onDoubt(leaseId);
     // The sleep is never cut short: a store that fails at once must not spin this loop.
     await this.#runtime.timers.sleep(RETRY_PAUSE_MS, new AbortController().signal);
   }
@@ -241,6 +242,16 @@ export class CommitStream {
 
 const IN_DOUBT =
   "It is not known whether the event was stored: the database went away meanwhile. Send it again with the same Idempotency-Key, or it may be delivered twice.";
+
+/**
+ * Of deliveries that are given back as they were. That may have happened, and then they may be claimed again under the
+ * same lease: to give them back once more must not take them from there.
+ */
+function leasesLeft(settles: readonly WaitingSettle[]): string[] {
+  return settles.flatMap(({ settled: { delivery, next, leaseId } }) =>
+    next.kind !== "ended" && next.attempts === delivery.attempts ? [leaseId] : [],
+  );
+}
 
 function leasesOf(accepts: readonly WaitingAccept[]): Set<string> {
   const leased = accepts.flatMap(({ messages }) =>

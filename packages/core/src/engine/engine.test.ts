@@ -646,6 +646,29 @@ test("a deletion that was stored but could not be read again is followed as soon
   expect(harness.posts).toHaveLength(1);
 });
 
+test("what could not be resumed when its endpoint was enabled is resumed as soon as it can be", async () => {
+  const harness = await engineHarness();
+  const endpoint = await harness.addEndpoint({ fifo: true });
+  const receiver = Promise.withResolvers<number>();
+  harness.answer = () => receiver.promise;
+  await harness.send();
+  const second = await harness.send();
+  await harness.until(() => harness.posts.length === 1);
+  receiver.resolve(410);
+  await harness.until(async () => {
+    const due = await harness.store.deliveries.listDue({ appId: second.appId, messageId: second.id });
+    return due[0]?.state === "paused";
+  });
+  harness.answer = () => 204;
+  const resume = vi.spyOn(harness.store.deliveries, "resumePaused");
+  resume.mockRejectedValueOnce(new StoreUnavailable("away"));
+  const enabled = { ...endpoint, disabled: false, disabledReason: null, disabledAt: null };
+  await expect(harness.updateEndpoint(enabled)).rejects.toThrow("away");
+  await harness.pass(2_000);
+  await harness.until(() => harness.posts.length === 2);
+  expect(harness.posts[1]?.messageId).toBe(second.id);
+});
+
 test("a schedule that was stored but could not be read again is followed as soon as it can be", async () => {
   const harness = await engineHarness({ retryScheduleMs: [3_600_000] });
   const endpoint = await harness.addEndpoint();

@@ -41,6 +41,8 @@ test.for([
   { seed: 58_823, nodes: undefined, size: "short" },
   { seed: 24_886, nodes: undefined, size: "short" },
   { seed: 90_254, nodes: undefined, size: "short" },
+  { seed: 72_789, nodes: undefined, size: "short" },
+  { seed: 75_742, nodes: undefined, size: "short" },
 ] as const)("what once failed holds: seed $seed, $size", async ({ seed, nodes, size }) => {
   expect(brokenBy(await simulate(seed, { nodes, size }))).toEqual([]);
 });

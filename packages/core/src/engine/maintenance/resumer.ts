@@ -9,6 +9,8 @@ export class Resumer {
   readonly #runtime: Runtime;
   readonly #routing: Pick<Routing, "findById">;
   readonly #onResumed: () => void;
+  /** Endpoints that were enabled and whose deliveries could not be resumed yet, with their applications. */
+  readonly #owed = new Map<string, string>();
 
   constructor(options: {
     store: DeliveryStore;
@@ -25,11 +27,24 @@ export class Resumer {
   /** One endpoint that has just been enabled; returns how many deliveries came due. */
   async resume({ appId, id: endpointId }: { appId: string; id: string }): Promise<number> {
     let total = 0;
+    this.#owed.set(endpointId, appId);
     for (let resumed = CLAIM_BATCH_MAX; resumed === CLAIM_BATCH_MAX; total += resumed) {
       resumed = await this.#store.resumePaused({ appId, endpointId, now: 0, limit: CLAIM_BATCH_MAX });
       if (resumed > 0) this.#onResumed();
     }
+    this.#owed.delete(endpointId);
     return total;
+  }
+
+  /** Whether its deliveries were to be resumed and the store did not do it. */
+  owes({ id }: { id: string }): boolean {
+    return this.#owed.has(id);
+  }
+
+  /** Whether that is so of one of an application's endpoints. */
+  owesAny(appId: string): boolean {
+    for (const owedTo of this.#owed.values()) if (owedTo === appId) return true;
+    return false;
   }
 
   /** Now and then, for what a crash or an error between "enabled" and "resumed" left behind. */
@@ -53,5 +68,7 @@ export class Resumer {
       }
       after = paused.length === CLAIM_LANES_MAX ? (paused.at(-1) ?? null) : null;
     } while (after !== null);
+    // What is left of endpoints that are gone, or disabled again.
+    this.#owed.clear();
   }
 }

@@ -243,6 +243,26 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     expect(await harness.attempts(endpoint)).toMatchObject([{ status: "success" }]);
   });
 
+  test("what was given back in doubt, and has come again since, is sent once", async () => {
+    const harness = await setup();
+    const endpoint = await harness.addEndpoint({ throttleRate: 4 });
+    const a = await harness.addNode("a");
+    const sent = await Promise.all(Array.from({ length: 40 }, () => a.send()));
+    await harness.until(() => harness.posts.length > 0 && a.engine.snapshot().queuedDeliveries > 0);
+    await harness.until(async () => (await harness.attempts(endpoint)).length === harness.posts.length);
+    let doubts = 1;
+    a.fault.after = (operation) => {
+      if (operation === "commit" && doubts-- > 0) throw new CommitInDoubt("the connection was lost");
+    };
+    // Calls nothing off; what waits in memory goes back to the store all the same.
+    const { appId } = endpoint;
+    await a.engine.cancel({ appId, endpoints: [endpoint], from: "msg_~", through: "msg_~" });
+    await harness.pass(20_000);
+    expect(doubts).toBeLessThan(1);
+    const posted = harness.posts.map(({ messageId }) => messageId);
+    expect(posted.toSorted()).toEqual(sent.map(({ id }) => id).toSorted());
+  });
+
   test("a claim in doubt is released and made anew", async () => {
     const harness = await setup({ retryScheduleMs: [1_000, 1_000] });
     await harness.addEndpoint();

@@ -16,6 +16,8 @@ export class Applications {
   readonly #owners: LaneOwners | null;
   readonly #observer: EngineObserver;
   readonly #runtime: Runtime;
+  /** Lanes that no new delivery may pass until what is paused is due again. */
+  readonly #opening = new Map<string, Lane>();
 
   constructor(options: {
     routing: Routing;
@@ -40,12 +42,12 @@ export class Applications {
     const routed = await this.#routing.refresh(appId);
     if (!routed) return this.#updateLanes(appId, null);
     const enabled = this.#enabled(before, routed);
-    const opening = this.#owners === null ? this.#opening(routed, enabled) : [];
+    if (this.#owners === null) this.#shut(routed, enabled);
     try {
       this.#updateLanes(appId, routed);
       for (const endpoint of enabled) await this.#resumer.resume(endpoint);
     } finally {
-      for (const lane of opening) lane.spilling -= 1;
+      this.#open();
     }
   }
 
@@ -114,10 +116,22 @@ export class Applications {
    * What waits paused comes before anything new: until it is due again, new deliveries go behind it. Among many nodes
    * the store sees to that.
    */
-  #opening({ application }: RoutedApplication, enabled: readonly Endpoint[]): Lane[] {
-    const lanes = enabled.map((endpoint) => this.#dispatcher.scheduler.laneOf(application, endpoint));
-    for (const lane of lanes) lane.spill();
-    return lanes;
+  #shut({ application }: RoutedApplication, enabled: readonly Endpoint[]): void {
+    for (const endpoint of enabled) {
+      const lane = this.#dispatcher.scheduler.laneOf(application, endpoint);
+      if (this.#opening.get(endpoint.id) === lane) continue;
+      lane.spill();
+      this.#opening.set(endpoint.id, lane);
+    }
+  }
+
+  /** Those whose deliveries could not be resumed stay shut. */
+  #open(): void {
+    for (const [id, lane] of this.#opening) {
+      if (this.#resumer.owes({ id }) && !lane.removed) continue;
+      lane.spilling -= 1;
+      this.#opening.delete(id);
+    }
   }
 
   #updateLanes(appId: string, routed: RoutedApplication | null): void {

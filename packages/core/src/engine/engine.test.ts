@@ -664,9 +664,12 @@ test("what could not be resumed when its endpoint was enabled is resumed as soon
   resume.mockRejectedValueOnce(new StoreUnavailable("away"));
   const enabled = { ...endpoint, disabled: false, disabledReason: null, disabledAt: null };
   await expect(harness.updateEndpoint(enabled)).rejects.toThrow("away");
+  // A look at the store finds nothing due, and what is new still waits behind what is paused.
+  await harness.pass(300);
+  const third = await harness.send();
   await harness.pass(2_000);
-  await harness.until(() => harness.posts.length === 2);
-  expect(harness.posts[1]?.messageId).toBe(second.id);
+  await harness.until(() => harness.posts.length === 3);
+  expect(harness.posts.slice(1).map(({ messageId }) => messageId)).toEqual([second.id, third.id]);
 });
 
 test("a schedule that was stored but could not be read again is followed as soon as it can be", async () => {

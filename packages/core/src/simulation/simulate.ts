@@ -317,6 +317,11 @@ class Simulation {
     );
   }
 
+  /** Whether a process that is gone held it: the next one has to free it. Among many, those who live see to that. */
+  #isLeftOver(leaseId: string): boolean {
+    return this.#scenario.nodes === 1 && this.#fleet.processOf(leaseId)?.alive === false;
+  }
+
   /** When a look into the store would next find something. */
   #nextWorkAt(): number {
     const { now } = this.#world;
@@ -327,7 +332,8 @@ class Simulation {
       // What deleted endpoints are owed waits for maintenance.
       if (endpoint === undefined || endpoint.deleted) continue;
       for (const row of lane.rows.values()) {
-        if (row.leasedBy === null && row.nextAttemptAt !== null) at = Math.min(at, row.nextAttemptAt);
+        if (row.leasedBy === null) at = Math.min(at, row.nextAttemptAt ?? at);
+        else if (this.#isLeftOver(row.leasedBy)) return now;
       }
     }
     return Math.max(now, at - WORLD_EPOCH_MS - this.#fleet.aheadMs);

@@ -43,6 +43,8 @@ test.for([
   { seed: 90_254, nodes: undefined, size: "short" },
   { seed: 72_789, nodes: undefined, size: "short" },
   { seed: 75_742, nodes: undefined, size: "short" },
+  { seed: 114_397, nodes: undefined, size: "short" },
+  { seed: 162_010, nodes: undefined, size: "short" },
 ] as const)("what once failed holds: seed $seed, $size", async ({ seed, nodes, size }) => {
   expect(brokenBy(await simulate(seed, { nodes, size }))).toEqual([]);
 });

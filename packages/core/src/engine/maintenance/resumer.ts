@@ -57,6 +57,8 @@ export class Resumer {
 
   /** Resumes every paused delivery whose endpoint is enabled. */
   async runOnce(signal: AbortSignal): Promise<void> {
+    // Done by this pass, or gone, or disabled again.
+    const owed = [...this.#owed.keys()];
     let after: LaneKey | null = null;
     do {
       const paused: LaneKey[] = await this.#store.findPausedLanes({ after, limit: CLAIM_LANES_MAX });
@@ -68,7 +70,6 @@ export class Resumer {
       }
       after = paused.length === CLAIM_LANES_MAX ? (paused.at(-1) ?? null) : null;
     } while (after !== null);
-    // What is left of endpoints that are gone, or disabled again.
-    this.#owed.clear();
+    for (const endpointId of owed) this.#owed.delete(endpointId);
   }
 }

@@ -86,7 +86,7 @@ export const nothingAfterCancel: Validator = {
   name: "nothingAfterCancel",
   promise: "once a client is told that an endpoint is deleted or disabled, nothing more is sent to it",
   watch({ scenario, state, calmSince }, violated) {
-    const closedAt = new Map<string, { at: number; how: string; answer: string }>();
+    const closedAt = new Map<string, { askedAt: number; at: number; how: string; answer: string }>();
     const enabling = new Enabling();
     return {
       on(event) {
@@ -99,6 +99,7 @@ export const nothingAfterCancel: Validator = {
           // A node that has not heard yet of a new endpoint says as well that there is none.
           if (request.answer === "gone" && state.endpoint(request)?.deleted === false) return;
           closedAt.set(request.endpointId, {
+            askedAt: request.askedAt,
             at: request.answeredAt ?? 0,
             how: request.kind,
             answer: request.answer,
@@ -107,7 +108,8 @@ export const nothingAfterCancel: Validator = {
         if (event.kind !== "posted") return;
         const { endpointId, messageId, startedAt } = event.post;
         const closed = closedAt.get(endpointId);
-        if (closed === undefined || enabling.since(endpointId, closed.at)) return;
+        // Of two requests at once either may have been the last.
+        if (closed === undefined || enabling.since(endpointId, closed.askedAt)) return;
         // The other nodes hear of it a little later, and so does one that could not read it when it was written.
         const unread = scenario.nodes > 1 || closed.answer === "gone";
         const from = unread ? Math.max(closed.at, calmSince()) + HEARD_MS : closed.at;

@@ -11,13 +11,13 @@ import { median } from "../median.ts";
 import { APPLICATIONS, type Options } from "../options.ts";
 import { cpuMicros } from "../process-usage.ts";
 import { POSTGRES_FLAGS } from "../subjects/posthaste-postgres.ts";
-import { fillHistory, fillRetries } from "./postgres-fill.ts";
+import { fillHistory, fillRetries, type Filling } from "./postgres-fill.ts";
 
 /** Where the first measurement starts. */
 const SMALL = 10_000;
 const DAYS = 30;
 const RETRIES = 1_000_000;
-const RUNS = 5;
+const RUNS = 7;
 const BATCHES = 300;
 const COMMIT_BATCH = 50;
 const CLAIM_BATCH = 100;
@@ -52,9 +52,9 @@ export interface PostgresGrowthResult {
   readonly small: StateCost;
   readonly large: StateCost;
   readonly withRetries: StateCost;
-  /** CPU of much stored over little. */
+  /** CPU of much stored over little: the median of the ratios of each run. */
   readonly storedRatios: CostRatios;
-  /** CPU with the retries over without, much being stored in both. */
+  /** The same with the retries beside much stored, over little and none. */
   readonly retriesRatios: CostRatios;
 }
 
@@ -74,27 +74,36 @@ interface Bed {
   readonly progress: Progress;
 }
 
-/** What the store's hot path costs when little is stored, when much is, and when much waits for a retry. */
+/**
+ * What the store's hot path costs when little is stored, when much is, and when much waits for a retry. Little and much
+ * are two databases of one server that take turns: a machine in a cloud changes its own speed within minutes.
+ */
 export async function measurePostgresGrowth(
   options: Options,
   progress: Progress,
 ): Promise<PostgresGrowthResult> {
   const postgres = await startPostgres(POSTGRES_FLAGS, options.dataDir);
+  const beds: Bed[] = [];
   try {
-    const url = `${postgres.url}/postgres?host=${encodeURIComponent(postgres.socketDirectory)}`;
-    const store = await openPostgresStore({ url, onProblem: (error) => progress(error.message) });
-    try {
-      const runtime = fakeRuntime({ startMs: Date.now() });
-      const scene = await Scene.make(store, runtime);
-      const lanes = await makeLanes(scene);
-      const bed: Bed = { url, serverPid: postgres.pid(), scene, runtime, lanes, progress };
-      return await measureStates(bed, options.postgresStoredMessages);
-    } finally {
-      await store.close();
+    for (const name of ["little", "much"]) {
+      await runSql(`${postgres.url}/postgres`, `CREATE DATABASE ${name}`);
+      const url = `${postgres.url}/${name}?host=${encodeURIComponent(postgres.socketDirectory)}`;
+      beds.push(await makeBed(url, { serverPid: postgres.pid(), progress }));
     }
+    const [little, much] = beds;
+    if (little === undefined || much === undefined) throw new Error("two databases were to be made");
+    return await measureStates({ little, much }, Math.max(options.postgresStoredMessages, SMALL));
   } finally {
+    for (const { scene } of beds) await scene.store.close();
     await postgres.stop();
   }
+}
+
+async function makeBed(url: string, rest: Pick<Bed, "serverPid" | "progress">): Promise<Bed> {
+  const store = await openPostgresStore({ url, onProblem: (error) => rest.progress(error.message) });
+  const runtime = fakeRuntime({ startMs: Date.now() });
+  const scene = await Scene.make(store, runtime);
+  return { ...rest, url, scene, runtime, lanes: await makeLanes(scene) };
 }
 
 async function makeLanes(scene: Scene): Promise<Lane[]> {
@@ -106,67 +115,100 @@ async function makeLanes(scene: Scene): Promise<Lane[]> {
   return lanes;
 }
 
-async function measureStates(bed: Bed, storedMessages: number): Promise<PostgresGrowthResult> {
-  const { url, lanes, progress } = bed;
-  const appIds = lanes.map(({ appId }) => appId);
-  const endpointIds = lanes.map(({ endpoint }) => endpoint.id);
-  const detail = JSON.stringify(bed.scene.newAttempt(deliveryTo(bed)).detail);
-  const filling = { appIds, endpointIds, payload: PAYLOAD, detail };
-  await fillHistory(url, 1, { ...filling, count: SMALL });
-  const small = await measureState(bed, { stored: SMALL, retriesWaiting: 0 });
+interface Beds {
+  readonly little: Bed;
+  readonly much: Bed;
+}
+
+async function measureStates({ little, much }: Beds, stored: number): Promise<PostgresGrowthResult> {
+  const { progress } = much;
+  await fillHistory(little.url, 1, { ...fillingOf(little), count: SMALL });
   const since = nowMicros();
-  const stored = Math.max(storedMessages, SMALL);
-  await fillHistory(url, DAYS, { ...filling, count: stored - SMALL });
+  await fillHistory(much.url, DAYS, { ...fillingOf(much), count: stored });
   const seconds = ((nowMicros() - since) / 1e6).toFixed(0);
   progress(`${stored.toLocaleString("en")} messages stored, filled in ${seconds} s`);
-  const large = await measureState(bed, { stored, retriesWaiting: 0 });
-  await fillRetries(url, RETRIES, { appIds, endpointIds });
+  const history = await measureInTurns({ little, much });
+  await fillRetries(much.url, RETRIES, fillingOf(much));
   progress(`${RETRIES.toLocaleString("en")} retries waiting`);
-  const withRetries = await measureState(bed, { stored, retriesWaiting: RETRIES });
+  const retries = await measureInTurns({ little, much });
   return {
-    small,
-    large,
-    withRetries,
-    storedRatios: ratiosOf(large, small),
-    retriesRatios: ratiosOf(withRetries, large),
+    small: { stored: SMALL, retriesWaiting: 0, ...costOf(history.little) },
+    large: { stored, retriesWaiting: 0, ...costOf(history.much) },
+    withRetries: { stored, retriesWaiting: RETRIES, ...costOf(retries.much) },
+    storedRatios: ratiosOf(history),
+    retriesRatios: ratiosOf(retries),
   };
 }
 
-function deliveryTo({ scene, lanes }: Bed): SettledDelivery["delivery"] {
-  return scene.delivery(scene.newMessage(), { endpointId: lanes[0]?.endpoint.id ?? "" });
-}
-
-function ratiosOf(one: StateCost, other: StateCost): CostRatios {
+function fillingOf(bed: Bed): Omit<Filling, "count"> {
+  const { scene, lanes } = bed;
+  const delivery = scene.delivery(scene.newMessage(), { endpointId: lanes[0]?.endpoint.id ?? "" });
   return {
-    commit: one.commit.cpuMicros / other.commit.cpuMicros,
-    claim: one.claim.cpuMicros / other.claim.cpuMicros,
+    appIds: lanes.map(({ appId }) => appId),
+    endpointIds: lanes.map(({ endpoint }) => endpoint.id),
+    payload: PAYLOAD,
+    detail: JSON.stringify(scene.newAttempt(delivery).detail),
   };
 }
 
-async function measureState(
-  bed: Bed,
-  state: Pick<StateCost, "stored" | "retriesWaiting">,
-): Promise<StateCost> {
+/** Of each run; a run of one follows that of the other. */
+interface Turns {
+  readonly little: Runs;
+  readonly much: Runs;
+}
+
+interface Runs {
+  readonly commits: EventCost[];
+  readonly claims: EventCost[];
+  readonly autovacuums: number;
+}
+
+async function measureInTurns(beds: Beds): Promise<Turns> {
+  const little = { commits: [] as EventCost[], claims: [] as EventCost[] };
+  const much = { commits: [] as EventCost[], claims: [] as EventCost[] };
+  const each = [
+    { name: "little", bed: beds.little, runs: little },
+    { name: "much", bed: beds.much, runs: much },
+  ];
   // What autovacuum and a checkpoint would do sooner or later is done before, not in the middle.
-  await runSql(bed.url, "VACUUM (ANALYZE)");
-  await runSql(bed.url, "CHECKPOINT");
-  const before = await countAutovacuums(bed.url);
-  const commits: EventCost[] = [];
-  const claims: EventCost[] = [];
+  for (const { bed } of each) await runSql(bed.url, "VACUUM (ANALYZE)");
+  await runSql(beds.much.url, "CHECKPOINT");
+  const before = await Promise.all(each.map(({ bed }) => countAutovacuums(bed.url)));
   for (let run = 0; run <= RUNS; run += 1) {
-    bed.runtime.jump(Math.max(0, Date.now() - bed.scene.now));
-    const firstId = bed.scene.id("");
-    const commit = await measureCommits(bed);
-    const claim = await measureClaims(bed);
-    await forget(bed, firstId);
-    // The first one warms up.
-    if (run === 0) continue;
-    commits.push(commit);
-    claims.push(claim);
-    bed.progress(`run ${run} of ${RUNS}: commit ${costLine(commit)}; claim ${costLine(claim)}`);
+    for (const { name, bed, runs } of each) {
+      bed.runtime.jump(Math.max(0, Date.now() - bed.scene.now));
+      const firstId = bed.scene.id("");
+      const commit = await measureCommits(bed);
+      const claim = await measureClaims(bed);
+      await forget(bed, firstId);
+      // The first one warms up.
+      if (run === 0) continue;
+      runs.commits.push(commit);
+      runs.claims.push(claim);
+      bed.progress(`run ${run} of ${RUNS}, ${name}: commit ${costLine(commit)}; claim ${costLine(claim)}`);
+    }
   }
-  const autovacuums = (await countAutovacuums(bed.url)) - before;
-  return { ...state, commit: medianCost(commits), claim: medianCost(claims), autovacuums };
+  const after = await Promise.all(each.map(({ bed }) => countAutovacuums(bed.url)));
+  const [ofLittle, ofMuch] = after.map((count, index) => count - (before[index] ?? 0));
+  return {
+    little: { ...little, autovacuums: ofLittle ?? 0 },
+    much: { ...much, autovacuums: ofMuch ?? 0 },
+  };
+}
+
+function costOf({ commits, claims, autovacuums }: Runs): Omit<StateCost, "stored" | "retriesWaiting"> {
+  return { commit: medianCost(commits), claim: medianCost(claims), autovacuums };
+}
+
+function ratiosOf({ little, much }: Turns): CostRatios {
+  return {
+    commit: ratioOf(much.commits, little.commits),
+    claim: ratioOf(much.claims, little.claims),
+  };
+}
+
+function ratioOf(ones: readonly EventCost[], others: readonly EventCost[]): number {
+  return median(ones.map(({ cpuMicros: cpu }, run) => cpu / (others[run]?.cpuMicros ?? Number.NaN)));
 }
 
 /** What was measured does not count as stored: the next run finds what this one found. */

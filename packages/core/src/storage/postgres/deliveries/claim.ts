@@ -79,9 +79,12 @@ type ClaimedRow = [total: number, ...due: DueRow, eventType: string | null, payl
 /**
  * Leases what was picked, as much as fits into $7 bytes of payload (one at least), and hands it out.
  *
- * A statement of its own: the rows are locked by now, so none is looked at a second time here. PostgreSQL 18.4 crashes when that happens in a
- * statement that reads a partitioned table. And the range of ids is known: the partitions from $8 to $9 are the
- * only ones that are opened.
+ * A statement of its own: the rows are locked by now, so none is looked at a second time here. PostgreSQL 18.4 crashes
+ * when that happens in a statement that reads a partitioned table. And the range of ids is known: the partitions from $8
+ * to $9 are the only ones that are opened.
+ *
+ * That it is due and nobody's is asked so that no index knows it: by that of what is due PostgreSQL would at times look
+ * through the whole lane for each of its rows.
  */
 const lease = statement<ClaimedRow>(
   "claim.lease",
@@ -95,7 +98,7 @@ const lease = statement<ClaimedRow>(
    UPDATE due AS d SET leased_by = $1
    FROM wanted AS w
    WHERE d.app_id = w.app_id AND d.endpoint_id = w.endpoint_id AND d.ord = w.ord AND d.message_id = w.message_id
-     AND d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2
+     AND coalesce(d.leased_by, '') = '' AND coalesce(d.next_attempt_at <= $2, FALSE)
      AND (w.bytes <= $7 OR w.total = 1)
    RETURNING w.total, d.app_id, d.endpoint_id, d.ord, d.message_id, d.attempts, d.manual, d.once, w.event_type,
      w.payload`,

@@ -1,0 +1,60 @@
+import pg from "pg";
+import { describe, expect, test } from "vitest";
+import { fakeRuntime } from "../../../runtime/testing/fake-runtime.ts";
+import { Scene } from "../../testing/scene.ts";
+import { prepareSession } from "../session.ts";
+import { allStatements } from "../statement.ts";
+import { makeDatabase, noPostgres, openStore } from "../testing/test-database.ts";
+import { runSql } from "../testing/run-sql.ts";
+
+/** They name each delivery by its whole key. */
+const BY_KEY = ["claim.lease", "due.end", "due.move"] as const;
+const ROWS = 3_000;
+
+/** How the plan for any parameters, on a connection as ours are, finds its rows in the table of due deliveries. */
+async function waysIn(url: string, name: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await prepareSession(client, "fixed");
+    const found = allStatements().find((statement) => statement.name === name);
+    const { rows } = await client.query<{ "QUERY PLAN": string }>(
+      `EXPLAIN (GENERIC_PLAN, COSTS OFF) ${found!.text}`,
+    );
+    const lines = rows.map((row) => row["QUERY PLAN"]);
+    return lines.flatMap((line) => /Scan.* on due\b/.exec(line)?.[0] ?? []);
+  } finally {
+    await client.end();
+  }
+}
+
+async function expectKeys(url: string, when: string): Promise<void> {
+  for (const name of BY_KEY) {
+    const ways = await waysIn(url, name);
+    expect(ways, `${name}, ${when}`).toEqual(["Scan using due_pkey on due"]);
+  }
+}
+
+describe.skipIf(noPostgres)("plans", () => {
+  test("whatever is known of the table, a delivery is found by its key, not by going through its lane", async () => {
+    const url = await makeDatabase();
+    const store = await openStore(url);
+    try {
+      const scene = await Scene.make(store, fakeRuntime());
+      await expectKeys(url, "never looked at");
+      for (const round of [1, 2]) {
+        await scene.acceptAll(Array.from({ length: ROWS }, () => scene.accepted({ leased: false })));
+        await expectKeys(url, `full, round ${round}`);
+        await runSql(url, "VACUUM due");
+        await expectKeys(url, `full and vacuumed, round ${round}`);
+        await runSql(url, "ANALYZE due");
+        await expectKeys(url, `full and analyzed, round ${round}`);
+        await runSql(url, "DELETE FROM due");
+        await runSql(url, "VACUUM ANALYZE due");
+        await expectKeys(url, `empty, round ${round}`);
+      }
+    } finally {
+      await store.close();
+    }
+  });
+});

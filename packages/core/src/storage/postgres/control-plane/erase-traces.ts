@@ -15,9 +15,14 @@ const FORGET = `
 
 /**
  * Writes the table to another file. Unlike VACUUM FULL, which keeps dead rows for as long as anybody's transaction is
- * older than they, a changed column takes only what is there now.
+ * older than they, a changed column takes only what is there now; and what PostgreSQL's statistics remember of its values
+ * goes as well.
  */
-const REWRITE = "ALTER TABLE endpoint ALTER COLUMN description TYPE TEXT USING description || ''";
+const REWRITE = `ALTER TABLE endpoint ${["secrets", "headers", "transformation", "access"]
+  .map((column) => `ALTER COLUMN ${column} TYPE TEXT USING ${column} || ''`)
+  .join(", ")}`;
+/** The same type: nothing is rewritten, only its statistics go. */
+const FORGET_STATISTICS = "ALTER TABLE idempotency ALTER COLUMN body TYPE TEXT";
 
 /** SQLSTATE of a table that belongs to somebody else. */
 const NOT_OWNER = "42501";
@@ -33,6 +38,7 @@ export async function eraseTraces(url: string): Promise<Erasure> {
     await pool.execute(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await pool.execute(FORGET);
     await pool.execute(REWRITE);
+    await pool.execute(FORGET_STATISTICS);
     await pool.execute("VACUUM idempotency");
     return { kind: "erased" };
   } catch (error) {

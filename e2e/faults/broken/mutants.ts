@@ -45,8 +45,8 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
   "lost-wake-up": [
     {
       file: `${ENGINE}/claimer.ts`,
-      find: "async run(signal: AbortSignal): Promise<void> {\n    while (!signal.aborted) {",
-      replace: "async run(signal: AbortSignal): Promise<void> {\n    while (signal.aborted) {",
+      find: "while (!signal.aborted) {\n        this.#hungry = false;",
+      replace: "while (signal.aborted) {\n        this.#hungry = false;",
     },
   ],
   "idempotency-not-checked": [

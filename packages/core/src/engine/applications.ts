@@ -99,7 +99,10 @@ export class Applications {
     this.#runtime.log.warn({ endpointId, reason }, "endpoint disabled");
   }
 
-  /** Endpoints that were disabled until now, or whose deliveries are paused still. Where nothing is known of before, the one that was written last may be. */
+  /**
+   * Endpoints that were disabled until now, or whose deliveries are paused still. Where nothing is known of before, the
+   * one that was written last may be.
+   */
   #enabled(before: RoutedApplication | undefined, { endpoints }: RoutedApplication): Endpoint[] {
     const wasDisabled = new Set(before?.endpoints.flatMap(({ id, disabled }) => (disabled ? [id] : [])));
     const writtenAt = Math.max(0, ...endpoints.map(({ updatedAt }) => updatedAt));

@@ -80,11 +80,17 @@ export class Claimer {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener("abort", () => this.#wake?.(), { once: true });
-    while (!signal.aborted) {
-      this.#hungry = false;
-      if (this.#node.active) await this.runOnce(signal);
-      await this.#rest(signal);
+    const stop = (): void => this.#wake?.();
+    signal.addEventListener("abort", stop);
+    try {
+      while (!signal.aborted) {
+        this.#hungry = false;
+        if (this.#node.active) await this.runOnce(signal);
+        await this.#rest(signal);
+      }
+    } finally {
+      // It fails while the store is away, and is begun again each time.
+      signal.removeEventListener("abort", stop);
     }
   }
 

@@ -4,6 +4,8 @@ import { LANE_QUEUE_MAX, LANES_BYTES_MAX } from "../domain/limits.ts";
 import { DAY_MS } from "../domain/time.ts";
 import { StoreUnavailable } from "../storage/port.ts";
 import { cleanUp, engineHarness, SECRET, START_MS } from "./testing/engine-harness.ts";
+import { newEventType } from "./testing/new-entities.ts";
+import { hanging } from "./testing/receiver.ts";
 
 afterEach(cleanUp);
 
@@ -106,12 +108,7 @@ const ALL = { from: "", through: "msg_~" };
 test("what was canceled is not sent, though it lay in memory, and nothing follows an attempt under way", async () => {
   const harness = await engineHarness({ retryScheduleMs: [1_000] });
   const endpoint = await harness.addEndpoint();
-  const answers: PromiseWithResolvers<number>[] = [];
-  harness.answer = () => {
-    const answer = Promise.withResolvers<number>();
-    answers.push(answer);
-    return answer.promise;
-  };
+  const answers = hanging(harness);
   const sent = await Promise.all(Array.from({ length: 40 }, () => harness.send()));
   await harness.until(() => harness.posts.length > 0 && harness.engine.snapshot().queuedDeliveries > 0);
   await harness.engine.cancel({ appId: endpoint.appId, endpoints: [endpoint], ...ALL });
@@ -133,12 +130,7 @@ test("what was canceled is not sent, though it lay in memory, and nothing follow
 test("what was called off while it was sent, and is asked for again, is moved by its own attempt alone", async () => {
   const harness = await engineHarness({ retryScheduleMs: [1_000] });
   const endpoint = await harness.addEndpoint();
-  const answers: PromiseWithResolvers<number>[] = [];
-  harness.answer = () => {
-    const answer = Promise.withResolvers<number>();
-    answers.push(answer);
-    return answer.promise;
-  };
+  const answers = hanging(harness);
   const { id: messageId } = await harness.send();
   await harness.until(() => answers.length === 1);
   await harness.engine.cancel({ appId: endpoint.appId, endpoints: [endpoint], ...ALL });
@@ -679,19 +671,7 @@ test("a schedule that was stored but could not be read again is followed as soon
   await harness.send();
   await harness.until(async () => (await harness.attempts(endpoint)).length === 1);
   const { environmentId } = harness.application;
-  const eventType = {
-    environmentId,
-    name: "order.completed",
-    description: "",
-    archived: false,
-    deprecated: false,
-    schemas: null,
-    groupName: null,
-    featureFlags: null,
-    retryScheduleMs: [],
-    createdAt: START_MS,
-    updatedAt: START_MS,
-  };
+  const eventType = newEventType(environmentId, { retryScheduleMs: [] });
   await harness.store.eventTypes.insert(eventType, {});
   const read = vi.spyOn(harness.store.eventTypes, "listRetrySchedules");
   read.mockRejectedValueOnce(new StoreUnavailable("away"));

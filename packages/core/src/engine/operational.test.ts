@@ -5,7 +5,7 @@ import type { Endpoint } from "../domain/endpoint.ts";
 import { operationalAppId, operationalApplication } from "../domain/operational.ts";
 import { DAY_MS } from "../domain/time.ts";
 import { cleanUp, engineHarness, type Harness, SECRET } from "./testing/engine-harness.ts";
-import { newEndpoint } from "./testing/new-endpoint.ts";
+import { newEndpoint } from "./testing/new-entities.ts";
 import type { Post } from "./testing/receiver.ts";
 
 afterEach(cleanUp);

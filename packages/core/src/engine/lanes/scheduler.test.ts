@@ -9,7 +9,7 @@ import {
   LANE_QUEUE_MAX,
 } from "../../domain/limits.ts";
 import { fakeRuntime, type FakeRuntime } from "../../runtime/testing/fake-runtime.ts";
-import { newEndpoint } from "../testing/new-endpoint.ts";
+import { newEndpoint } from "../testing/new-entities.ts";
 import type { Lane, QueuedDelivery } from "./lane.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SlotKind } from "./slots.ts";

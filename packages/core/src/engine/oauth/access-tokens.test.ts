@@ -14,7 +14,7 @@ import { testServer } from "../../egress/testing/test-egress.ts";
 import { reply } from "../../egress/testing/raw-server.ts";
 import type { HttpEgress } from "../../egress/http-egress.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { newEndpoint } from "../testing/new-endpoint.ts";
+import { newEndpoint } from "../testing/new-entities.ts";
 import { Receivers } from "../receivers.ts";
 
 /** A token server that we did not write, real sockets, our own egress. */

@@ -12,7 +12,7 @@ import type { AttemptWithMessage, ClusterNode, ClusterStore, NodeRole, Store } f
 import { createEngine } from "../create-engine.ts";
 import type { AcceptOutcome, Engine, NewMessage } from "../engine.ts";
 import { ProcessFault } from "./fault.ts";
-import { newEndpoint, START_MS } from "./new-endpoint.ts";
+import { newEndpoint, START_MS } from "./new-entities.ts";
 import { type Answer, NEW_MESSAGE, outcomeOf, type Post, SILENT } from "./receiver.ts";
 import { shareStore } from "./shared-store.ts";
 

@@ -10,7 +10,8 @@ import {
   type SharedBackend,
   type TestNode,
 } from "./cluster-harness.ts";
-import { START_MS } from "./new-endpoint.ts";
+import { newEventType, START_MS } from "./new-entities.ts";
+import { hanging } from "./receiver.ts";
 
 const NEVER = new Promise<number>(() => {});
 const from =
@@ -24,16 +25,6 @@ const idsOf = (posts: readonly ClusterPost[]): Set<string> =>
   new Set(posts.map(({ messageId }) => messageId));
 
 const ALL = { from: "", through: "msg_~" };
-/** From now on receivers answer when they are told to. */
-const hanging = (harness: ClusterHarness): PromiseWithResolvers<number>[] => {
-  const answers: PromiseWithResolvers<number>[] = [];
-  harness.answer = () => {
-    const answer = Promise.withResolvers<number>();
-    answers.push(answer);
-    return answer.promise;
-  };
-  return answers;
-};
 
 /** What an engine guarantees as one of many nodes on a store. */
 export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): void {
@@ -86,13 +77,9 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
     const endpoint = await harness.addEndpoint();
     const a = await harness.addNode("a");
     await harness.addNode("b");
-    const asked: PromiseWithResolvers<number>[] = [];
-    harness.answer = ({ node }) => {
-      if (node === "b") return 204;
-      const answer = Promise.withResolvers<number>();
-      asked.push(answer);
-      return answer.promise;
-    };
+    const asked = hanging(harness);
+    const { answer } = harness;
+    harness.answer = (post) => (post.node === "b" ? 204 : answer(post));
     const sent = await Promise.all(Array.from({ length: 20 }, () => a.send()));
     await harness.until(() => harness.posts.length >= 4);
     a.fault.freeze();
@@ -414,19 +401,7 @@ export function clusterEngineSuite(makeBackend: () => Promise<SharedBackend>): v
   test("an event type's retry schedule is followed by every node within a second, and the endpoint's own wins", async () => {
     const harness = await setup();
     const { environmentId } = harness.application;
-    const eventType = {
-      environmentId,
-      name: "order.completed",
-      description: "",
-      archived: false,
-      deprecated: false,
-      schemas: null,
-      groupName: null,
-      featureFlags: null,
-      retryScheduleMs: null,
-      createdAt: START_MS,
-      updatedAt: START_MS,
-    };
+    const eventType = newEventType(environmentId, { retryScheduleMs: null });
     await harness.store.eventTypes.insert(eventType, {});
     harness.answer = () => 400;
     const plain = await harness.addEndpoint();

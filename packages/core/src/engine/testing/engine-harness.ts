@@ -9,13 +9,13 @@ import type { Egress } from "../../egress/egress.ts";
 import { type FakeRuntime, fakeRuntime } from "../../runtime/testing/fake-runtime.ts";
 import { openSqliteStore } from "../../storage/sqlite/open.ts";
 import type { AttemptWithMessage, DeliveryStore, Store } from "../../storage/port.ts";
-import { newEndpoint, START_MS } from "./new-endpoint.ts";
+import { newEndpoint, START_MS } from "./new-entities.ts";
 import { createEngine } from "../create-engine.ts";
 import type { AcceptOutcome, Engine, NewMessage } from "../engine.ts";
 
 import { type Answer, NEW_MESSAGE, outcomeOf, type Post, SILENT } from "./receiver.ts";
 
-export { SECRET, START_MS } from "./new-endpoint.ts";
+export { SECRET, START_MS } from "./new-entities.ts";
 
 /** A real store and a real engine on a clock that the test moves; only the receiver is scripted. */
 export interface Harness {

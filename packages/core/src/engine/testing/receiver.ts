@@ -4,6 +4,17 @@ import type { EngineObserver, NewMessage } from "../engine.ts";
 /** What a scripted receiver answers: a status code, no answer, or an answer that comes when it is told to. */
 export type Answer = number | "timeout" | Promise<number> | { status: number; headers: [string, string][] };
 
+/** From now on the receivers answer when they are told to: one entry for each post, in their order. */
+export function hanging(harness: { answer: (post: never) => Answer }): PromiseWithResolvers<number>[] {
+  const answers: PromiseWithResolvers<number>[] = [];
+  harness.answer = () => {
+    const answer = Promise.withResolvers<number>();
+    answers.push(answer);
+    return answer.promise;
+  };
+  return answers;
+}
+
 /** A post that left, as the receiver would have seen it. */
 export interface Post extends EgressRequest {
   readonly body: string;

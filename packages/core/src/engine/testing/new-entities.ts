@@ -1,4 +1,5 @@
 import type { Endpoint } from "../../domain/endpoint.ts";
+import type { EventType } from "../../domain/event-type.ts";
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 /** 2026-09-21; a whole second, so that timestamps in headers are easy to read. */
@@ -27,6 +28,24 @@ export function newEndpoint(id: string, appId: string, changes: Partial<Endpoint
     retryScheduleMs: null,
     transformation: null,
     access: null,
+    createdAt: START_MS,
+    updatedAt: START_MS,
+    ...changes,
+  };
+}
+
+/** The event type that tests send, but for what one changes. */
+export function newEventType(environmentId: string, changes: Partial<EventType>): EventType {
+  return {
+    environmentId,
+    name: "order.completed",
+    description: "",
+    archived: false,
+    deprecated: false,
+    schemas: null,
+    groupName: null,
+    featureFlags: null,
+    retryScheduleMs: null,
     createdAt: START_MS,
     updatedAt: START_MS,
     ...changes,

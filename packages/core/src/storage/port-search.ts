@@ -6,7 +6,7 @@ import type { Page } from "./port-page.ts";
 export interface SearchStore {
   /** The next messages that have all that is asked for, in the order of the page. */
   findMessages(query: MessageSearch): Promise<FoundMessages>;
-  /** The same for attempts: \`listAttempts\` in bounded looks. */
+  /** The same for attempts: `listAttempts` in bounded looks. */
   findAttempts(query: AttemptQuery): Promise<FoundAttempts>;
 }
 

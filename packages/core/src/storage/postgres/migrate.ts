@@ -131,5 +131,6 @@ export async function readSchema(connection: Connection): Promise<Schema | null>
   if (newest === undefined || rows.some(([version], index) => version !== index + 1)) {
     throw new Error("The database is half migrated: restore it from a backup, or use an empty database.");
   }
-  return { version: newest[0], servesFrom: newest[1] };
+  // What one of them asks for, a later one that asks for less does not take back.
+  return { version: newest[0], servesFrom: Math.max(...rows.map(([, servesFrom]) => servesFrom)) };
 }

@@ -84,13 +84,13 @@ export function encodeBatch(batch: CommitBatch): EncodedBatch {
   let byteLength = 0;
   let told: EncodedTold[] | null = null;
   let wipes: EncodedWipe[] | null = null;
-  for (const item of batch.settled) {
+  for (const [place, item] of batch.settled.entries()) {
     byteLength += encodeSettled(settled, item);
     if (item.wipeIn !== undefined) {
       const { appId, messageId } = item.delivery;
       (wipes ??= []).push({ environmentId: item.wipeIn, appId, messageId });
     }
-    if (item.tells !== undefined) (told ??= []).push(...encodeTold(batch, item));
+    if (item.tells !== undefined) (told ??= []).push(...encodeTold(item, place));
   }
   return {
     acceptedCount: batch.accepted.length,
@@ -156,8 +156,7 @@ export function encodeTells(tells: Telling["tells"]): readonly SqlValue[][] {
   });
 }
 
-function encodeTold({ settled }: CommitBatch, item: SettledDelivery): EncodedTold[] {
-  const place = settled.indexOf(item);
+function encodeTold(item: SettledDelivery, place: number): EncodedTold[] {
   const tells = item.tells ?? [];
   return encodeTells(tells.map(({ accepted }) => accepted)).map((values, index) => ({
     place,

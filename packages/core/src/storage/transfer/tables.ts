@@ -150,9 +150,10 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ["tags", "list"],
       ["payload_expires_at", "integer"],
       ["created_at", "integer"],
-      ["deliver_at", "integer"],
       ["payload", "text"],
+      ["deliver_at", "integer"],
     ],
+    columnsAtLeast: 9,
   },
   {
     name: "attempt",
@@ -252,6 +253,7 @@ export const TRANSFER_TABLES: readonly TransferTable[] = [
       ...TIMES,
       ["payload", "text"],
     ],
+    columnsAtLeast: 8,
   },
   {
     name: "wipe",

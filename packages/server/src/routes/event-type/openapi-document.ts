@@ -85,6 +85,7 @@ function readEventType(
   const { description, deprecated, groupName, featureFlags } = checker.check(described, place);
   const schema = bodySchema(operation, { document, loc: place });
   const version = operation[VERSION_KEY] ?? FIRST_VERSION;
+  for (const text of [description, version]) if (typeof text === "string") schemas.spend(text, place);
   return {
     name,
     description,

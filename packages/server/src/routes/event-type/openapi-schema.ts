@@ -40,14 +40,14 @@ export class SchemaReader {
 
   /** The schema with everything it refers to. */
   read(schema: unknown, loc: readonly string[]): JsonObject {
-    const needed: string[] = [];
+    const needed = new Set<string>();
     const root = this.#schema(schema, { loc, depth: 0, needed });
     if (!isObject(root)) return root === false ? { not: {} } : {};
-    if (needed.length === 0) return root;
+    if (needed.size === 0) return root;
     const defs: [string, unknown][] = [];
-    // The list grows while it is read: shared schemas refer to others.
+    // It grows while it is read: shared schemas refer to others.
     for (const name of needed) {
-      const shared = this.#shared[name];
+      const shared = Object.hasOwn(this.#shared, name) ? this.#shared[name] : undefined;
       if (shared === undefined)
         throw refused(loc, `Refers to ${SHARED}${name}, which is not in the document.`);
       defs.push([name, this.#schema(shared, { loc, depth: 0, needed })]);
@@ -88,8 +88,7 @@ export class SchemaReader {
   #reference(target: string, { loc, needed }: Place): string {
     if (target.startsWith(SHARED)) {
       const [name = ""] = target.slice(SHARED.length).split("/", 1);
-      const plain = decoded(name);
-      if (!needed.includes(plain)) needed.push(plain);
+      needed.add(decoded(name));
       return OWN + target.slice(SHARED.length);
     }
     if (target.startsWith("#") && !target.startsWith("#/components/")) return target;
@@ -121,12 +120,17 @@ export class SchemaReader {
     throw refused(place.loc, `Is nested deeper than ${OPENAPI_DEPTH_MAX} levels. Flatten it.`);
   }
 
-  #spend(text: string, { loc }: Place): void {
+  /** Counts a text that comes out of the document, wherever it stands there. */
+  spend(text: string, loc: readonly string[]): void {
+    this.#spend(text, { loc });
+  }
+
+  #spend(text: string, { loc }: Pick<Place, "loc">): void {
     this.#charsLeft -= VALUE_CHARS + text.length;
     if (this.#charsLeft >= 0) return;
     throw refused(
       loc,
-      `The schemas of the document come to more than ${OPENAPI_EXPANDED_MAX_CHARS} characters.`,
+      `The schemas and descriptions of the document come to more than ${OPENAPI_EXPANDED_MAX_CHARS} characters.`,
     );
   }
 }
@@ -135,7 +139,7 @@ interface Place {
   readonly loc: readonly string[];
   readonly depth: number;
   /** Names of the shared schemas that are referred to; the reader adds to it. */
-  readonly needed: string[];
+  readonly needed: Set<string>;
 }
 
 function orNull(schema: JsonObject): JsonObject {

@@ -18,11 +18,13 @@ export const cancelMessage = environmentRoute({
   params: MessagePath,
   answers: { 204: null },
   async handle(call, services) {
-    const { application, endpoints } = await findApplication(call, services);
+    const { application } = await findApplication(call, services);
     const appId = application.id;
     const { id } = await findMessage({ appId, ref: call.params.msg_id }, services);
     const owed = await services.store.deliveries.listDue({ appId, messageId: id });
     const owing = new Set(owed.map(({ endpointId }) => endpointId));
+    // From the store: one that another node has just made may not be known here yet, and is owed all the same.
+    const endpoints = owed.length === 0 ? [] : await services.store.endpoints.listAll(appId);
     await services.engine.cancel({
       appId,
       endpoints: endpoints.filter((endpoint) => owing.has(endpoint.id)),

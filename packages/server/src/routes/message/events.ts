@@ -57,8 +57,9 @@ export const listEvents = environmentRoute({
     const { application } = await findApplication(call, services);
     const range = historyQuery(filters);
     // One more than asked for tells whether there is more.
-    const read = await store.history.listMessages({
+    const { messages: read, after } = await store.search.findMessages({
       ...range,
+      words: [],
       appId: application.id,
       before: runtime.clock.now() - EVENTS_SETTLED_MS,
       page: { limit: limit + 1, after: iterator ?? null, order: "ascending" },
@@ -69,9 +70,11 @@ export const listEvents = environmentRoute({
     );
     const wanted = looked.filter(({ item }) => channels === undefined || isOnAny(item, channels));
     const start = iterator ?? ksuidFloor(ID_PREFIX.message, range.after ?? 0);
+    const isWhole = looked.length === read.length;
     const tail = JSON.stringify({
-      iterator: looked.at(-1)?.item.id ?? start,
-      done: looked.length === read.length,
+      // What the look passed over is not looked at again.
+      iterator: (isWhole ? after : null) ?? looked.at(-1)?.item.id ?? start,
+      done: isWhole && after === null,
     });
     return { status: 200, text: `{"data":[${wanted.map(({ text }) => text).join(",")}],${tail.slice(1)}` };
   },

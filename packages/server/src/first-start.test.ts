@@ -94,6 +94,16 @@ test("what was renamed or deleted is not made again, and a key can be given by t
   await expect(prepare(`phk_live_${"k".repeat(32)}`)).rejects.toThrow("phk_prodeu1_…, phk_sandbox_…");
 });
 
+test("a key that is stored goes on working when its environment gets another name", async () => {
+  const key = `phk_live_${"k".repeat(32)}`;
+  await prepare(key);
+  const [live] = await store.environments.list();
+  const renamed = { ...live!, name: "Production", updatedAt: live!.updatedAt + 1 };
+  await store.environments.update(renamed, { basedOn: live! });
+  expect(await prepare(key)).toEqual([]);
+  expect(await store.credentials.find(hashToken(key))).toMatchObject({ environmentId: live?.id });
+});
+
 test("a first start that was cut short before there was a key is done again", async () => {
   const { environment, eventTypes: types } = environmentWithCatalog(
     { name: "live", type: "production", retentionDays: 30 },

@@ -2,6 +2,7 @@ import { environmentOfKey } from "@posthaste/core/domain/credential";
 import { type Environment, keyNameOf } from "@posthaste/core/domain/environment";
 import type { Runtime } from "@posthaste/core/runtime/runtime";
 import type { Store } from "@posthaste/core/storage/port";
+import { hashToken } from "./auth.ts";
 import { ConfigError } from "./config.ts";
 import { credentialOf, newText } from "./issue.ts";
 import { environmentWithCatalog } from "./new-environment.ts";
@@ -32,7 +33,9 @@ export async function prepareEnvironments(options: Preparing): Promise<NewKey[]>
   const found = await store.environments.list();
   const isFirst = await isFirstStart(found, store);
   const names = isFirst ? [...ENVIRONMENTS, ...found.map(({ name }) => name)] : found.map(({ name }) => name);
-  const given = apiKey === null ? null : { key: apiKey, name: nameForKey(apiKey, names) };
+  // One that is stored goes on working, whatever its environment is called by now.
+  const isNew = apiKey !== null && (await store.credentials.find(hashToken(apiKey))) === null;
+  const given = isNew ? { key: apiKey, name: nameForKey(apiKey, names) } : null;
   if (isFirst) await makeBoth(options);
   const made: NewKey[] = [];
   for (const environment of isFirst ? await store.environments.list() : found) {

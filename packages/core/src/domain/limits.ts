@@ -101,6 +101,8 @@ export const TRANSFORMATION_SIMULATIONS_MAX = 64;
 /** Characters of a certificate with its key, or of authorities, in PEM; and the certificates in it. */
 export const TLS_PEM_MAX_CHARS = 32_768;
 export const IDENTITY_CERTIFICATES_MAX = 10;
+/** Of an RSA key that we sign with, on the thread that does everything else: twice the bits take six times as long. */
+export const RSA_KEY_MAX_BITS = 4_096;
 /** Certificates and authorities that are kept ready for connections; made again beyond it. */
 export const TLS_CONTEXTS_MAX = 500;
 /** How long a token server may take; the attempt's own time bounds it too. */

@@ -113,7 +113,15 @@ const encrypted = generateKeyPairSync("ec", {
   privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "p" },
 }).privateKey;
 
+const large = generateKeyPairSync("rsa", {
+  modulusLength: 4_160,
+  publicKeyEncoding: { type: "spki", format: "pem" },
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+}).privateKey;
+
 test.each([
+  ["a key that takes too long to sign with", `${GOOD_CERTIFICATE.cert}\n${large}`, "more than 4096 bits"],
+  ["blocks without an end", "-----BEGIN A-----\n".repeat(1_800), "more than 12 blocks"],
   ["nothing", "", "exactly one private key"],
   ["no key", GOOD_CERTIFICATE.cert, "exactly one private key"],
   ["two keys", pemOf(GOOD_CERTIFICATE) + OTHER_HOST_CERTIFICATE.key, "exactly one private key"],

@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { IDENTITY_CERTIFICATES_MAX, TLS_PEM_MAX_CHARS } from "../domain/limits.ts";
+import { IDENTITY_CERTIFICATES_MAX, RSA_KEY_MAX_BITS, TLS_PEM_MAX_CHARS } from "../domain/limits.ts";
 
 /** What is presented and trusted beside the usual on the connections of one endpoint. */
 export interface TlsProfile {
@@ -22,10 +22,13 @@ export function tlsProfile({ identity, ca }: Omit<TlsProfile, "id">): TlsProfile
 export type PemVerdict = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
+/** Certificates, a key and its parameters; each that has no end is looked for to the end of the text. */
+const BLOCKS_MAX = IDENTITY_CERTIFICATES_MAX + 2;
 
 /** Judges what a person gives as our identity towards a receiver. `now`: milliseconds since the epoch. */
 export function checkIdentity(pem: string, now: number): PemVerdict {
-  if (pem.length > TLS_PEM_MAX_CHARS) return refuse(`Is longer than ${TLS_PEM_MAX_CHARS} characters.`);
+  const unfit = judgeSize(pem);
+  if (unfit !== null) return refuse(unfit);
   const blocks = [...pem.matchAll(BLOCK)];
   const keys = blocks.filter(([, kind = ""]) => kind.endsWith("PRIVATE KEY"));
   const [key] = keys;
@@ -40,7 +43,11 @@ export function checkIdentity(pem: string, now: number): PemVerdict {
   const [own] = certificates;
   if (own === undefined) return refuse("Must hold the certificate in PEM, beside the private key.");
   try {
-    if (!own.checkPrivateKey(createPrivateKey(key[0]))) {
+    const privateKey = createPrivateKey(key[0]);
+    if ((privateKey.asymmetricKeyDetails?.modulusLength ?? 0) > RSA_KEY_MAX_BITS) {
+      return refuse(`The RSA key has more than ${RSA_KEY_MAX_BITS} bits. Give a smaller one, or EC.`);
+    }
+    if (!own.checkPrivateKey(privateKey)) {
       return refuse(
         "The private key does not belong to the first certificate. Put our own certificate first.",
       );
@@ -62,7 +69,8 @@ export function checkIdentity(pem: string, now: number): PemVerdict {
 
 /** Judges what a person gives as the authorities of a receiver's certificate. */
 export function checkServerCa(pem: string, now: number): PemVerdict {
-  if (pem.length > TLS_PEM_MAX_CHARS) return refuse(`Is longer than ${TLS_PEM_MAX_CHARS} characters.`);
+  const unfit = judgeSize(pem);
+  if (unfit !== null) return refuse(unfit);
   if (pem.includes("PRIVATE KEY")) return refuse("Contains a private key. Give certificates only.");
   const certificates = certificatesOf(pem);
   if (typeof certificates === "string") return refuse(certificates);
@@ -74,6 +82,12 @@ export function checkServerCa(pem: string, now: number): PemVerdict {
   }
   const outdated = judgeDates(certificates, now);
   return outdated === null ? { ok: true } : refuse(outdated);
+}
+
+function judgeSize(pem: string): string | null {
+  if (pem.length > TLS_PEM_MAX_CHARS) return `Is longer than ${TLS_PEM_MAX_CHARS} characters.`;
+  if (pem.split("-----BEGIN").length - 1 > BLOCKS_MAX) return `Holds more than ${BLOCKS_MAX} blocks of PEM.`;
+  return null;
 }
 
 /** The certificates in it, in order, or what is wrong with them. */

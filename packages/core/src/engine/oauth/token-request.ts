@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import { OAUTH_ASSERTION_LIFE_S } from "../../domain/limits.ts";
+import { OAUTH_ASSERTION_LIFE_S, RSA_KEY_MAX_BITS } from "../../domain/limits.ts";
 import type { OauthConfig, OauthJwt } from "../../domain/receiver-access.ts";
 import { SECOND_MS } from "../../domain/time.ts";
 import type { EgressRequest } from "../../egress/egress.ts";
@@ -16,7 +16,7 @@ export function tokenRequest(
   const form = new URLSearchParams({ ...config.extraParams, grant_type: "client_credentials" });
   if (scopes !== null && scopes.length > 0) form.set("scope", scopes.join(" "));
   const headers: Record<string, string> = {
-    ...config.extraHeaders,
+    ...lowerCased(config.extraHeaders ?? {}),
     "content-type": "application/x-www-form-urlencoded",
     accept: "application/json",
   };
@@ -34,15 +34,22 @@ export function tokenRequest(
   return { url: tokenUrl, headers, body: form.toString() };
 }
 
+/** Ours replace theirs, whatever case those are written in. */
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
 /** Throws an error whose message says what to change when the key cannot sign RS256. */
 export function assertionKey(secretBase64: string): KeyObject {
   const bytes = Buffer.from(secretBase64, "base64");
   const key = readKey(bytes);
   if (key === null) throw new Error("Must be an RSA private key without a password: PEM or DER, in base64.");
   const { asymmetricKeyType, asymmetricKeyDetails } = key;
-  if (asymmetricKeyType !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) < RSA_BITS_MIN) {
+  const bits = asymmetricKeyDetails?.modulusLength ?? 0;
+  if (asymmetricKeyType !== "rsa" || bits < RSA_BITS_MIN) {
     throw new Error(`RS256 needs an RSA key of at least ${RSA_BITS_MIN} bits.`);
   }
+  if (bits > RSA_KEY_MAX_BITS) throw new Error(`The RSA key has more than ${RSA_KEY_MAX_BITS} bits.`);
   return key;
 }
 

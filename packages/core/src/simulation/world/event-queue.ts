@@ -41,8 +41,9 @@ export class EventQueue {
     return undefined;
   }
 
-  /** When the earliest happens, or would have happened if it was canceled. */
+  /** When the earliest happens; undefined when there is none. */
   nextAt(): number | undefined {
+    while (this.#heap[0]?.canceled === true) this.#take();
     return this.#heap[0]?.at;
   }
 

@@ -63,6 +63,18 @@ test.each([
   await expect(all(readLines(from([first])))).rejects.toThrow(message);
 });
 
+test("rows of an older program, which knew fewer columns, are taken in", async () => {
+  const rows: TransferRow[] = [
+    { table: "message", values: ["app_1", "msg_1", "order.completed", null, null, null, null, 1, "{}"] },
+    {
+      table: "background_task",
+      values: ["env_1", "qtask_1", "endpoint.recover", "running", "{}", "{}", 1, 2],
+    },
+  ];
+  const read = await all(readLines(from(await all(writeLines(from(rows))))));
+  expect(read).toEqual(rows.map(({ table, values }) => ({ table, values: [...values, null] })));
+});
+
 test.each([
   ['["secrets","x"]', 'there is no table "secrets"'],
   ['["api_key","x"]', "api_key has 12 columns, not 1"],

@@ -117,6 +117,7 @@ describe("OAuth towards an endpoint's receiver", () => {
     ["no key", { ...withoutSecret, authMethod: "clientSecretJwt" }, 422],
     ["a key that is none", jwt("bm8ga2V5"), 422],
     ["a weak key", jwt(rsa(1_024)), 422],
+    ["a key that takes too long to sign with", jwt(rsa(4_160)), 422],
     ["another grant", { ...OAUTH, grantType: "refreshToken", refreshToken: "r" }, 422],
     ["a scope with a space", { ...OAUTH, scopes: ["a b"] }, 422],
     ["an unknown method", { ...OAUTH, authMethod: "none" }, 422],

@@ -1,3 +1,4 @@
+import { endpointRulesOf } from "@posthaste/core/domain/environment";
 import { invalidField, PosthasteError } from "@posthaste/core/domain/errors";
 import type { OauthConfig } from "@posthaste/core/domain/receiver-access";
 import type { Static } from "typebox";
@@ -6,6 +7,7 @@ import { environmentRoute, type Services } from "../../route.ts";
 import { EndpointPath } from "../fields.ts";
 import { changeAccess } from "./access.ts";
 import { EndpointOauthConfigIn } from "./oauth-schemas.ts";
+import { findEnvironment } from "../environment/write.ts";
 import { assertHeaders } from "./write.ts";
 
 export const setEndpointOauth = environmentRoute({
@@ -24,10 +26,24 @@ export const setEndpointOauth = environmentRoute({
   answers: { 204: null },
   async handle(call, services) {
     const oauth = configOf(call.body, services);
+    await assertTokenUrl(oauth.tokenUrl, { environmentId: call.environmentId, services });
     await changeAccess(call, { services, change: { oauth } });
     return NO_CONTENT;
   },
 });
+
+/** Judged like an endpoint's URL. */
+async function assertTokenUrl(
+  tokenUrl: string,
+  { environmentId, services }: { environmentId: string; services: Services },
+): Promise<void> {
+  const verdict = services.rules.checkUrl(tokenUrl);
+  if (!verdict.ok) throw new PosthasteError("url_not_allowed", `tokenUrl: ${verdict.message}`);
+  const { enforceHttps } = endpointRulesOf(await findEnvironment(environmentId, services));
+  if (enforceHttps && !/^https:/i.test(tokenUrl)) {
+    throw new PosthasteError("url_not_allowed", "tokenUrl: The URL must start with https://.");
+  }
+}
 
 function configOf(body: Static<typeof EndpointOauthConfigIn>, services: Services): OauthConfig {
   const { authMethod, clientId, tokenUrl, scopes, extraParams, extraHeaders } = body;
@@ -35,8 +51,6 @@ function configOf(body: Static<typeof EndpointOauthConfigIn>, services: Services
     const msg = "Only clientCredentials is offered. Use it, and leave refreshToken out.";
     throw invalidField(["body", "grantType"], msg);
   }
-  const verdict = services.rules.checkUrl(tokenUrl);
-  if (!verdict.ok) throw new PosthasteError("url_not_allowed", `tokenUrl: ${verdict.message}`);
   assertHeaders(extraHeaders ?? {}, services);
   return {
     authMethod,

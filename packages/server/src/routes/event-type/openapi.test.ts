@@ -143,6 +143,14 @@ describe("importing an OpenAPI document", () => {
     ).join("") +
     "webhooks: {a: {post: {requestBody: {content: {application/json: {schema: {enum: *x9}}}}}}}\n";
 
+  const describedOften = {
+    openapi: "3.1.0",
+    webhooks: Object.fromEntries([
+      ["a", { post: { description: "d".repeat(900_000) } }],
+      ...Array.from({ length: 20 }, (_, at) => [`w${at}`, { $ref: "#/webhooks/a" }]),
+    ]),
+  };
+
   it.each([
     [{ specRaw: "a: b: c" }, ["body", "specRaw"], "neither JSON nor YAML"],
     [{ specRaw: "just text" }, ["body", "specRaw"], "OpenAPI document"],
@@ -163,6 +171,16 @@ describe("importing an OpenAPI document", () => {
       { spec: bodyOf({ $ref: "#/components/schemas/Gone" }) },
       ["body", "spec", "webhooks", "a", "post"],
       "not in the document",
+    ],
+    [
+      { spec: bodyOf({ $ref: "#/components/schemas/constructor" }) },
+      ["body", "spec", "webhooks", "a", "post"],
+      "not in the document",
+    ],
+    [
+      { spec: describedOften },
+      ["body", "spec", "webhooks", expect.stringMatching(/^w\d+$/), "post"],
+      "characters",
     ],
     [
       { spec: bodyOf({ $ref: "https://example.com/a.json" }) },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startTestServer, type TestServer } from "../../testing/test-server.ts";
 
 let server: TestServer;
@@ -99,6 +99,15 @@ describe("events", () => {
     const found = (await read("?event_types=b&channels=z,w")).json;
     expect([found.data.map(({ id }) => id), found.iterator, found.done]).toEqual([[wanted], last, true]);
     expect((await read(`?after=${since}`)).json.data).toEqual([]);
+  });
+
+  it("go on behind what a look passed over, however little it found", async () => {
+    const passed = `msg_${"3".repeat(27)}`;
+    const look = vi.spyOn(server.store.search, "findMessages");
+    look.mockResolvedValueOnce({ messages: [], after: passed });
+    expect((await read("?event_types=never.sent")).json).toEqual({ data: [], iterator: passed, done: false });
+    look.mockRestore();
+    expect((await read(`?iterator=${passed}&event_types=never.sent`)).json.iterator).toBe(passed);
   });
 
   it("of another environment are not found; a bad iterator is refused", async () => {

@@ -314,7 +314,7 @@ const tellBugs = {
   },
   toldOnlyAtFirst: {
     what: "an attempt that is recorded again after a commit that failed tells nothing",
-    withinSeeds: 400,
+    withinSeeds: 200,
     breaks: ["operationalIsTold"],
     link: (store: Store): Store => {
       const failed = new Set<string>();
@@ -346,7 +346,7 @@ const cancelBugs = {
   recallIgnored: {
     what: "a node says that it has handed back what another one called off, and keeps it",
     nodes: 2,
-    withinSeeds: 700,
+    withinSeeds: 300,
     breaks: ["canceledIsNotSent"],
     store: (store: SyncStore): SyncStore => ({
       ...store,

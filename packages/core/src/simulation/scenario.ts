@@ -75,7 +75,7 @@ const EVENT_TYPES = ["order.completed", "order.refunded"] as const;
 const OPERATIONAL = 0.2;
 const CANCELING = 0.3;
 /** How often a call to the store is refused where that matters most. */
-const REFUSED = 0.05;
+const REFUSED = 0.1;
 const OPERATIONAL_TYPES: [readonly string[] | null, ...(readonly string[] | null)[]] = [
   null,
   null,
@@ -178,8 +178,8 @@ function withOperational(random: SeededRandom, scenario: Scenario): Scenario {
   // Long enough for a delivery that keeps failing.
   const retryScheduleMs = random.chance(0.5) ? FAILING_SCHEDULE_MS : scenario.retryScheduleMs;
   // What is told must also survive that the commit it was to be stored with is refused.
-  const refused = scenario.storeFaults !== NO_CALL_FAULTS && random.chance(0.5);
-  const storeFaults = refused ? { ...scenario.storeFaults, fail: REFUSED } : scenario.storeFaults;
+  const isFaulty = scenario.storeFaults !== NO_CALL_FAULTS;
+  const storeFaults = isFaulty ? { ...scenario.storeFaults, fail: REFUSED } : scenario.storeFaults;
   return { ...scenario, operational, retryScheduleMs, storeFaults };
 }
 

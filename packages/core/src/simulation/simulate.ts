@@ -27,6 +27,8 @@ const CALL_MAX_MS = 3_000;
 const AFTERMATH_MS = 2_000;
 /** A broken promise is seldom alone: so long a life goes on after the first, to see what comes of it. */
 const CONSEQUENCES_MS = 10_000;
+/** The most that a process rests that has something in its hands. */
+const BUSY_REST_MS = 250;
 /** How often, in world time, it is looked whether everything has ended. */
 const LOOK_MS = 50;
 
@@ -325,7 +327,13 @@ class Simulation {
   /** When a look into the store would next find something. */
   #nextWorkAt(): number {
     const { now } = this.#world;
-    if (this.#fleet.living.some(({ engine }) => engine.snapshot().commitQueue > 0)) return now;
+    let latest = Number.POSITIVE_INFINITY;
+    for (const { engine } of this.#fleet.living) {
+      const { commitQueue, inFlight, queuedDeliveries } = engine.snapshot();
+      if (commitQueue > 0) return now;
+      // Some of its waits are not looks then: it asks again for what it has to tell of an attempt.
+      if (inFlight + queuedDeliveries > 0) latest = now + BUSY_REST_MS;
+    }
     let at = Number.POSITIVE_INFINITY;
     for (const lane of this.#state.lanes.values()) {
       const endpoint = this.#state.endpoint(lane);
@@ -336,6 +344,6 @@ class Simulation {
         else if (this.#isLeftOver(row.leasedBy)) return now;
       }
     }
-    return Math.max(now, at - WORLD_EPOCH_MS - this.#fleet.aheadMs);
+    return Math.min(latest, Math.max(now, at - WORLD_EPOCH_MS - this.#fleet.aheadMs));
   }
 }

@@ -6,6 +6,8 @@ export interface WorldEvent {
   readonly run: () => void;
   /** How much later it may come while there is nothing to find. */
   restMs: number;
+  /** How long after the one before it was to come. */
+  readonly everyMs: number;
   /** Nobody who looks afterwards finds anything that was not there before. */
   readonly idle: boolean;
   canceled: boolean;

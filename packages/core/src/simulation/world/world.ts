@@ -45,7 +45,8 @@ export class World {
 
   after(delayMs: number, run: () => void, { restMs = 0, idle = false }: Kind = {}): Cancel {
     const at = this.#now + Math.max(0, delayMs);
-    const event: WorldEvent = { at, tie: this.#ties.next(), run, restMs, idle, canceled: false };
+    const tie = this.#ties.next();
+    const event: WorldEvent = { at, tie, run, restMs, everyMs: Math.max(1, delayMs), idle, canceled: false };
     this.#queue.push(event);
     return () => {
       event.canceled = true;
@@ -105,10 +106,11 @@ export class World {
     this.#restUntil = Math.min(this.#restUntil, until);
   }
 
+  /** Each goes on in its own rhythm: it knows no better than before when something has happened. */
   #wake(at: number): void {
     if (this.#resting.length === 0) return;
     for (const event of this.#resting) {
-      event.at = Math.max(event.at, at);
+      event.at += Math.max(0, Math.ceil((at - event.at) / event.everyMs)) * event.everyMs;
       this.#queue.push(event);
     }
     this.#resting = [];

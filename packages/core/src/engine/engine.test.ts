@@ -328,9 +328,9 @@ test("a resend to a busy FIFO endpoint gets its turn", async () => {
 
 test("endpoints that hang with large payloads do not take the last bytes of memory from others", async () => {
   const harness = await engineHarness();
-  const hanging = await harness.addEndpoint({ eventTypes: ["big"], url: "https://example.com/hanging" });
+  const stuck = await harness.addEndpoint({ eventTypes: ["big"], url: "https://example.com/hanging" });
   const healthy = await harness.addEndpoint({ eventTypes: ["small"] });
-  harness.answer = (post) => (post.url === hanging.url ? new Promise<number>(() => {}) : 204);
+  harness.answer = (post) => (post.url === stuck.url ? new Promise<number>(() => {}) : 204);
   const payload = JSON.stringify({ filler: "x".repeat(1_000_000) });
   for (let count = 0; count < 80; count++) await harness.send({ eventType: "big", payload });
   for (let count = 0; count < 20; count++) await harness.send({ eventType: "small" });

@@ -13,8 +13,8 @@ export const setEndpointMtls = environmentRoute({
   scope: "write:endpoint-secret",
   summary: "Set Endpoint mTLS Config",
   description:
-    "From now on connections to the endpoint present this client certificate. They are never shared with another " +
-    "endpoint's. 422 says what is wrong with the certificate or its key.",
+    "From now on connections to the endpoint present this client certificate. They are shared with " +
+    "nobody who does not present the same. 422 says what is wrong with the certificate or its key.",
   params: EndpointPath,
   body: EndpointMtlsConfigIn,
   answers: { 204: null },

@@ -32,8 +32,10 @@ export interface Round {
 interface Plan {
   readonly start: (options: SubjectOptions) => Promise<Subject>;
   readonly batched: boolean;
-  /** Events are so many of the options', so that each subject's part takes about as long. */
+  /** Measured events are so many of the options', so that each subject's part takes about as long. */
   readonly share: number;
+  /** Processes that share the events: each is to be as warm as the only one of another subject. */
+  readonly nodes?: number;
 }
 
 const PLANS: Readonly<Record<SubjectName, Plan>> = {
@@ -48,6 +50,7 @@ const PLANS: Readonly<Record<SubjectName, Plan>> = {
     start: (options) => startPosthasteOnPostgres(options, 2),
     batched: false,
     share: 0.7,
+    nodes: 2,
   },
   relay: { start: startRelay, batched: false, share: 1.25 },
   bullmq: { start: startBullmq, batched: false, share: 0.4 },
@@ -57,13 +60,13 @@ const PLANS: Readonly<Record<SubjectName, Plan>> = {
 const SETTLE_MS = 300;
 
 export async function measureRound(bench: Bench, name: SubjectName, options: Options): Promise<Round> {
-  const { start, batched, share } = PLANS[name];
+  const { start, batched, share, nodes = 1 } = PLANS[name];
   const endpointUrls = await bench.endpointUrls(APPLICATIONS);
   await bench.sink.ask("behave", { hangFrom: null });
   const subject = await start({ endpointUrls, dataDir: options.dataDir });
   try {
     const always = { applications: APPLICATIONS, batched, untilDelivered: true };
-    const warmUp = await bench.send(subject, { ...always, events: options.warmUpEvents * share, rate: null });
+    const warmUp = await bench.send(subject, { ...always, events: options.warmUpEvents * nodes, rate: null });
     await sleep(SETTLE_MS);
     const meter = new Meter({
       subject: subject.pids(),

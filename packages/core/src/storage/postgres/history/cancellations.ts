@@ -9,16 +9,21 @@ import { statement } from "../statement.ts";
 
 const DETAIL = JSON.stringify(NO_DETAIL);
 
+/** Of one endpoint, in the order of the key, held. */
+const OWED = (order: string): string => `SELECT app_id, endpoint_id, ord, message_id FROM due
+     WHERE app_id = $1 AND endpoint_id = $2 AND ${order} AND message_id >= $3 AND message_id <= $4
+     ORDER BY ord, message_id LIMIT $5 FOR UPDATE`;
+
 /**
  * Ends deliveries and records them, in one statement: each ends with its record or not at all. A row that a claim or a
- * settle is changing is waited for, in the order of the key as by every batch, and looked at again.
+ * settle is changing is waited for, in the order of the key as by every batch, and looked at again. Apart, what has no
+ * order is found by its key: one message in a long lane costs no more than in a short one.
  */
 const cancel = statement(
   "due.cancel",
-  `WITH owed AS MATERIALIZED (
-     SELECT app_id, endpoint_id, ord, message_id FROM due
-     WHERE app_id = $1 AND endpoint_id = $2 AND message_id >= $3 AND message_id <= $4
-     ORDER BY ord, message_id LIMIT $5 FOR UPDATE),
+  `WITH unordered AS MATERIALIZED (${OWED("ord = 0")}),
+   ordered AS MATERIALIZED (${OWED("ord > 0")}),
+   owed AS (TABLE unordered UNION ALL TABLE ordered LIMIT $5),
    ended AS (
      DELETE FROM due USING owed
      WHERE due.app_id = $1 AND due.endpoint_id = $2 AND due.ord = owed.ord AND due.message_id = owed.message_id

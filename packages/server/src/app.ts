@@ -6,17 +6,20 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from "fastify";
-import type { Answer } from "./answer.ts";
+import { admit, admitLater, type CountedDoor, type Knock } from "./admission.ts";
+import { type Answer, headersOf, JSON_TYPE } from "./answer.ts";
 import { Credentials } from "./auth.ts";
-import { assertMay, bindToApplication, type Caller, type Door } from "./caller.ts";
+import type { Caller } from "./caller.ts";
 import * as limits from "./http-limits.ts";
 import { AnswerMemory } from "./idempotency.ts";
 import { describeApi } from "./openapi.ts";
 import { problemAnswer, problemText, tooLarge, toPosthasteError } from "./problem.ts";
 import { NO_QUOTAS, Quotas } from "./quotas.ts";
 import { serveReference } from "./reference/serve.ts";
+import { servePlain } from "./plain/serve-plain.ts";
 import type { Ground, Incoming, Route, Services } from "./route.ts";
 import { routes } from "./routes/index.ts";
+import { createMessage } from "./routes/message/create.ts";
 import { WriteOrder } from "./write-order.ts";
 
 declare module "fastify" {
@@ -54,6 +57,12 @@ export function buildApp(ground: Ground): FastifyInstance {
     done(null, body),
   );
   for (const route of routes) serve(app, route, services);
+  const createDoor = doorOf(createMessage, services);
+  if (services.role !== "worker" && createDoor !== null) {
+    const onExpired = (socket: ClientSocket): void => answerClientError(TIMED_OUT, socket);
+    const close = servePlain(app.server, { route: createMessage, door: createDoor, services, onExpired });
+    app.addHook("preClose", async () => close());
+  }
   serveReference(app);
   // Apart from the routes, so that their requests do not pass its hook.
   app.register((unknown, _options, done) => {
@@ -91,8 +100,6 @@ function newFastify(): FastifyInstance {
   });
 }
 
-const JSON_TYPE = "application/json; charset=utf-8";
-
 /** What of a socket is used here: connections themselves are Fastify's. */
 interface ClientSocket {
   readonly writable: boolean;
@@ -117,6 +124,8 @@ function answerClientError(error: Error & { code?: string }, socket: ClientSocke
   );
 }
 
+const TIMED_OUT = Object.assign(new Error("no request came"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
+
 const CLIENT_ERRORS: ReadonlyMap<string, readonly [status: string, detail: string]> = new Map([
   [
     "ERR_HTTP_REQUEST_TIMEOUT",
@@ -130,11 +139,8 @@ const CLIENT_ERRORS: ReadonlyMap<string, readonly [status: string, detail: strin
 
 /** Registers one operation. */
 function serve(app: FastifyInstance, route: Route, services: Services): void {
-  const { credentials, quotas } = services;
-  const { scope } = route;
-  const inApplication = route.path.includes("/:app_id");
-  const counts = route.bringsMessages && quotas.limitsMessages;
-  const door = scope === "public" ? null : { need: scope, inApplication, counts };
+  const { credentials } = services;
+  const door = doorOf(route, services);
   const refused = door !== null && services.role === "worker";
   app.route({
     method: route.head ? ["GET", "HEAD"] : route.method,
@@ -144,14 +150,13 @@ function serve(app: FastifyInstance, route: Route, services: Services): void {
       if (refused) throw new PosthasteError("unavailable", ONLY_SENDS);
       refuseAtSight(request, route.bodyMaxBytes);
       if (door === null) return done();
-      const caller = credentials.callerOf(request.headers.authorization);
-      if (caller instanceof Promise || caller.appId !== null) {
-        return void admitLater(caller, { request, door, services, done });
+      const knock = { door, params: request.params, services };
+      const asked = credentials.callerOf(request.headers.authorization);
+      if (asked instanceof Promise || asked.appId !== null) {
+        return void letInLater(asked, { request, knock, done });
       }
-      quotas.takeRequest(caller);
-      assertMay(caller, door);
-      request.caller = caller;
-      if (counts) expectRoom(caller, { request, services });
+      admit(asked, knock);
+      request.caller = asked;
       done();
     },
     handler(request, reply) {
@@ -164,44 +169,25 @@ function serve(app: FastifyInstance, route: Route, services: Services): void {
   });
 }
 
+function doorOf({ scope, path, bringsMessages }: Route, { quotas }: Services): CountedDoor | null {
+  if (scope === "public") return null;
+  const counts = bringsMessages && quotas.limitsMessages;
+  return { need: scope, inApplication: path.includes("/:app_id"), counts };
+}
+
 const ONLY_SENDS = "This node only sends. Send requests to a node with the role api or all.";
 
-/** Lets a request wait for the look-up of its credential, or of the application that the credential is bound to. */
-async function admitLater(
+async function letInLater(
   asked: Caller | Promise<Caller>,
-  { request, door, services, done }: Waiting,
+  { request, knock, done }: { request: FastifyRequest; knock: Knock; done: (error?: Error) => void },
 ): Promise<void> {
   let refusal: Error | undefined;
   try {
-    const { quotas, engine } = services;
-    const caller = await asked;
-    quotas.takeRequest(caller);
-    assertMay(caller, door);
-    if (door.inApplication) await bindToApplication(caller, { params: request.params, engine });
-    request.caller = caller;
-    if (door.counts) expectRoom(caller, { request, services });
+    request.caller = await admitLater(asked, knock);
   } catch (error) {
     refusal = error instanceof Error ? error : new Error(String(error));
   }
   done(refusal);
-}
-
-interface Waiting {
-  readonly request: FastifyRequest;
-  readonly door: Door & { readonly counts: boolean };
-  readonly services: Services;
-  readonly done: (error?: Error) => void;
-}
-
-/** Before a byte of a message is read, where the application is known here. */
-function expectRoom(
-  { environmentId }: Caller,
-  { request, services: { quotas, engine } }: { request: FastifyRequest; services: Services },
-): void {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the path has this parameter
-  const { app_id: ref } = request.params as { app_id: string };
-  const known = engine.peekApplication({ environmentId, ref });
-  if (known !== undefined) quotas.expectMessages(known.application.id);
 }
 
 function incomingOf(request: FastifyRequest): Incoming {
@@ -233,17 +219,16 @@ function refuseAtSight(request: FastifyRequest, maxBytes: number): void {
   }
 }
 
-function send(reply: FastifyReply, { status, text, headers }: Answer): void {
-  reply.code(status).header("cache-control", "no-store").header("x-content-type-options", "nosniff");
-  if (text !== "") reply.header("content-type", JSON_TYPE);
-  if (headers !== undefined) reply.headers(headers);
-  void reply.send(text === "" ? undefined : text);
+/** Past the hooks and serializers of Fastify's way out, of which nothing here needs any. */
+function send(reply: FastifyReply, answer: Answer): void {
+  reply.hijack();
+  reply.raw.writeHead(answer.status, headersOf(answer)).end(answer.text);
 }
 
 function refuseUnknown(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
   const allowed = methodsAt(request.raw.url ?? "");
   if (allowed.length === 0) return next(new PosthasteError("not_found", "There is nothing at this path."));
-  reply.header("allow", allowed.join(", "));
+  reply.raw.setHeader("allow", allowed.join(", "));
   next(new PosthasteError("method_not_allowed"));
 }
 

@@ -49,15 +49,26 @@ export class Credentials {
     const key = bearer(authorization);
     if (key === null) throw new PosthasteError("authentication_failed");
     const keyHash = hashToken(key);
-    const known = this.#known.get(keyHash);
-    if (known !== undefined && known.until > this.#clock.monotonic()) return known.caller;
+    const known = this.#knownBy(keyHash);
+    if (known !== null) return known;
     if (this.#isOperator(key, keyHash)) return OPERATOR;
     // What does not look like a key is not worth a question.
     if (environmentOfToken(key) === null) throw new PosthasteError("authentication_failed");
-    if (known === undefined && this.#asking.size >= CREDENTIAL_LOOKUPS_MAX) {
+    if (!this.#known.has(keyHash) && this.#asking.size >= CREDENTIAL_LOOKUPS_MAX) {
       throw new PosthasteError("too_many_requests", undefined, { retryAfterS: 1 });
     }
     return this.#askOnce(keyHash);
+  }
+
+  /** The same without asking: null when the store has to be asked, or when it is the operator, or nobody. */
+  knownCaller(authorization: string): Caller | null {
+    const key = bearer(authorization);
+    return key === null ? null : this.#knownBy(hashToken(key));
+  }
+
+  #knownBy(keyHash: string): Caller | null {
+    const known = this.#known.get(keyHash);
+    return known !== undefined && known.until > this.#clock.monotonic() ? known.caller : null;
   }
 
   /** Hashes of one length are compared, in a time that does not depend on where they differ. */

@@ -9,6 +9,11 @@ export function toIso(timeMs: number): string {
   return new Date(timeMs).toISOString();
 }
 
+/** `Sat, 14 Mar 2026 09:26:53 GMT`: as HTTP has it (RFC 9110, 5.6.7). */
+export function toHttpDate(timeMs: number): string {
+  return new Date(timeMs).toUTCString();
+}
+
 /** Parses an RFC 3339 or HTTP date; null when it is neither. */
 export function parseTime(text: string): number | null {
   const timeMs = Date.parse(text);

@@ -52,18 +52,18 @@ export type Sender = Pick<Lane, "endpoint" | "signer">;
  */
 export async function attemptDelivery(
   lane: Sender,
-  item: { readonly delivery: DueDelivery; readonly payload: string },
-  { outgoing, rules, ...options }: AttemptOptions,
+  { delivery, payload }: { readonly delivery: DueDelivery; readonly payload: string },
+  options: AttemptOptions,
 ): Promise<AttemptResult> {
-  const { runtime } = options;
+  const { outgoing, rules, runtime } = options;
   const { endpoint } = lane;
   const startedAt = runtime.clock.now();
   const timestampS = Math.floor(startedAt / SECOND_MS);
-  const { messageId } = item.delivery;
+  const { messageId } = delivery;
   const sent = outgoing?.kind === "send" ? outgoing : null;
   const url = sent?.url ?? endpoint.url;
   // Encoded once, for the signature and for the wire.
-  const body = Buffer.from(sent?.payload ?? item.payload);
+  const body = Buffer.from(sent?.payload ?? payload);
   const signature = signatureOf(lane, { messageId, body }, startedAt);
   const added = sent === null ? endpoint.headers : { ...endpoint.headers, ...sent.headers };
   const headers: Record<string, string> = {
@@ -72,8 +72,8 @@ export async function attemptDelivery(
     "user-agent": USER_AGENT,
     "webhook-id": messageId,
     "webhook-timestamp": String(timestampS),
-    ...(signature === null ? {} : { "webhook-signature": signature }),
   };
+  if (signature !== null) headers["webhook-signature"] = signature;
   if (rules.svixHeaders) addSvixNames(headers);
   const outcome =
     outgoing?.kind === "failed"
@@ -89,7 +89,7 @@ export async function attemptDelivery(
           );
   const meaning = readOutcome(outcome, runtime.clock.now());
   const settlement = settle({
-    delivery: item.delivery,
+    delivery,
     outcome: meaning,
     scheduleMs: endpoint.retryScheduleMs ?? options.scheduleMs,
     // As it is now: another attempt may have succeeded meanwhile.
@@ -100,13 +100,13 @@ export async function attemptDelivery(
   });
   const attempt: Attempt = {
     id: runtime.ids.next(ID_PREFIX.attempt),
-    appId: item.delivery.appId,
-    endpointId: item.delivery.endpointId,
+    appId: delivery.appId,
+    endpointId: delivery.endpointId,
     messageId,
     url,
     timestamp: startedAt,
     status: settlement.state === "succeeded" ? "success" : "fail",
-    trigger: item.delivery.trigger,
+    trigger: delivery.trigger,
     statusCode: outcome.kind === "response" ? outcome.statusCode : 0,
     errorClass: outcome.kind === "failure" ? outcome.errorClass : null,
     durationMs: Math.round(outcome.timings.totalMs),
@@ -199,8 +199,9 @@ function headerOf(headers: readonly (readonly [string, string])[], name: string)
 
 function detailOf(
   added: Endpoint["headers"],
-  { headers, outcome: { timings, ...outcome } }: { headers: Record<string, string>; outcome: EgressOutcome },
+  { headers, outcome }: { headers: Record<string, string>; outcome: EgressOutcome },
 ): AttemptDetail {
+  const { timings } = outcome;
   // The store seals them on the endpoint; a copy in the clear with every attempt would undo that.
   for (const name in added) headers[name] = REDACTED;
   return {

@@ -155,7 +155,7 @@ export class Dispatcher {
       }
       const result = await attemptDelivery(
         lane,
-        { ...item, payload },
+        { delivery: item.delivery, payload },
         {
           receivers: this.#receivers,
           runtime: this.#runtime,
@@ -166,10 +166,9 @@ export class Dispatcher {
           outgoing,
         },
       );
-      const ended = { ...result, url };
       if (this.#operational.concerns(lane, item.delivery, result.settlement)) {
-        await this.#tellAndRecord(lane, item, ended);
-      } else this.#record(lane, item, { ...ended, tells: undefined });
+        await this.#tellAndRecord(lane, item, { ...result, url });
+      } else this.#record(lane, item, { ...result, url, tells: undefined });
       const latencyMs = item.committedAt === null ? null : startedAt - item.committedAt;
       this.#observer.attemptEnded(endOf(result, latencyMs));
       const { retryAfterMs, settlement } = result;

@@ -33,8 +33,8 @@ export class Lane {
   application: Application;
   endpoint: Endpoint;
   inFlight = 0;
-  /** By message id; of a delivery that is sent twice at once, the later. */
-  readonly #sending = new Map<string, QueuedDelivery>();
+  /** A list: it is short, and ids that are looked up are kept by V8 as if they were names. */
+  readonly #sending: QueuedDelivery[] = [];
   /** Places taken by deliveries whose commit is under way. */
   reserved = 0;
   /** Bytes of what is queued and reserved. */
@@ -139,7 +139,7 @@ export class Lane {
     const item = this.queue.shift();
     if (item === undefined) return undefined;
     this.inFlight += 1;
-    this.#sending.set(item.delivery.messageId, item);
+    this.#sending.push(item);
     this.#bucket?.take();
     return item;
   }
@@ -147,8 +147,7 @@ export class Lane {
   /** Its attempt has ended. */
   end(item: QueuedDelivery): void {
     this.inFlight -= 1;
-    const { messageId } = item.delivery;
-    if (this.#sending.get(messageId) === item) this.#sending.delete(messageId);
+    this.#sending.splice(this.#sending.indexOf(item), 1);
   }
 
   /**
@@ -156,8 +155,9 @@ export class Lane {
    * again, and both are leased under the one id: what comes of the first is history, and moves the second nowhere.
    */
   supersede({ messageId }: DueDelivery): void {
-    const before = this.#sending.get(messageId);
-    if (before !== undefined) before.leaseId = NO_LEASE;
+    for (const before of this.#sending) {
+      if (before.delivery.messageId === messageId) before.leaseId = NO_LEASE;
+    }
   }
 
   /** Signs with every key that is valid at `nowMs` (wall time). */

@@ -7,7 +7,7 @@ import fastify, {
   type FastifyRequest,
 } from "fastify";
 import { admit, admitLater, type CountedDoor, type Knock } from "./admission.ts";
-import { type Answer, headersOf, JSON_TYPE } from "./answer.ts";
+import { type Answer, COMMON_HEADERS, JSON_TYPE } from "./answer.ts";
 import { Credentials } from "./auth.ts";
 import type { Caller } from "./caller.ts";
 import * as limits from "./http-limits.ts";
@@ -219,16 +219,17 @@ function refuseAtSight(request: FastifyRequest, maxBytes: number): void {
   }
 }
 
-/** Past the hooks and serializers of Fastify's way out, of which nothing here needs any. */
-function send(reply: FastifyReply, answer: Answer): void {
-  reply.hijack();
-  reply.raw.writeHead(answer.status, headersOf(answer)).end(answer.text);
+function send(reply: FastifyReply, { status, text, headers }: Answer): void {
+  reply.code(status).headers(COMMON_HEADERS);
+  if (text !== "") reply.header("content-type", JSON_TYPE);
+  if (headers !== undefined) reply.headers(headers);
+  void reply.send(text === "" ? undefined : text);
 }
 
 function refuseUnknown(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
   const allowed = methodsAt(request.raw.url ?? "");
   if (allowed.length === 0) return next(new PosthasteError("not_found", "There is nothing at this path."));
-  reply.raw.setHeader("allow", allowed.join(", "));
+  reply.header("allow", allowed.join(", "));
   next(new PosthasteError("method_not_allowed"));
 }
 

@@ -10,6 +10,8 @@ export const CONNECTIONS_CHECK_MS = SECOND_MS;
 export const CONNECTION_TIMEOUT_MS = MINUTE_MS;
 /** Longer than the idle time of common load balancers (60 s), so that they close first and never race us. */
 export const KEEP_ALIVE_TIMEOUT_MS = 72 * SECOND_MS;
+/** How long a client may take to read the last answer on a connection: a server that stops waits for it. */
+export const LAST_ANSWER_TIMEOUT_MS = 2 * SECOND_MS;
 /** A connection is renewed after this many requests, so that load spreads over new processes. */
 export const REQUESTS_PER_SOCKET_MAX = 100_000;
 export const CONNECTIONS_MAX = 10_000;

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import { SECOND_MS, toHttpDate } from "@posthaste/core/domain/time";
 import type { Clock } from "@posthaste/core/runtime/runtime";
-import { type Answer, headersOf } from "../answer.ts";
+import { type Answer, COMMON_HEADERS, JSON_TYPE } from "../answer.ts";
 import { KEEP_ALIVE_TIMEOUT_MS, REQUESTS_PER_SOCKET_MAX } from "../http-limits.ts";
 
 const KEEP_ALIVE =
@@ -10,7 +10,7 @@ const KEEP_ALIVE =
   `Keep-Alive: timeout=${KEEP_ALIVE_TIMEOUT_MS / SECOND_MS}, max=${REQUESTS_PER_SOCKET_MAX}\r\n\r\n`;
 const CLOSE = "\r\nConnection: close\r\n\r\n";
 
-/** Prints answers as Node's server would, byte for byte. */
+/** Prints answers that have a body as Node's server would, byte for byte. */
 export class PlainAnswers {
   readonly #clock: Pick<Clock, "now">;
   #date = "";
@@ -38,9 +38,12 @@ export class PlainAnswers {
   }
 }
 
-function headOf(answer: Answer): string {
-  const lines = Object.entries(headersOf(answer)).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? "unknown"}`, ...lines].join("\r\n");
+/** Of an answer with a body. */
+function headOf({ status, text, headers }: Answer): string {
+  const length = Buffer.byteLength(text);
+  const fields = { ...COMMON_HEADERS, "content-type": JSON_TYPE, ...headers, "content-length": length };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "unknown"}`, ...lines].join("\r\n");
 }
 
 /** Nearly every answer, up to its length. */

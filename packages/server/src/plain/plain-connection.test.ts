@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import type { Answer } from "../answer.ts";
-import { REQUESTS_PER_SOCKET_MAX } from "../http-limits.ts";
+import { CONNECTIONS_CHECK_MS, HEADERS_TIMEOUT_MS, REQUESTS_PER_SOCKET_MAX } from "../http-limits.ts";
 import { PlainConnection, type PlainHost } from "./plain-connection.ts";
 import type { PlainRequest } from "./plain-request.ts";
 
@@ -39,13 +39,14 @@ async function played(answer?: PlainHost["answer"]): Promise<Played> {
       takenOver.push(socket);
       socket.on("data", (chunk: Buffer) => (taken += chunk.toString()));
     },
-    expired: (socket) => void socket.destroy(),
+    expired: (socket) => void socket.end(),
     left: (connection) => void left.push(connection),
   };
   const server = createServer({ allowHalfOpen: true });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
-  const client = connect((server.address() as { port: number }).port, "127.0.0.1");
+  const { port } = server.address() as { port: number };
+  const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   client.on("error", () => undefined);
   endings.push(() => {
     client.destroy();
@@ -154,4 +155,25 @@ it("is renewed after so many requests", async () => {
   await until(() => left.length === 1);
   expect(count).toBe(REQUESTS_PER_SOCKET_MAX);
   await until(() => last === "last {}\n");
+});
+
+it("does nothing more once its client was told that it took too long", async () => {
+  const { client, connection, waiting } = await played();
+  for (let look = 0; look < HEADERS_TIMEOUT_MS / CONNECTIONS_CHECK_MS + 1; look++) connection.look();
+  client.resume();
+  await until(() => client.readableEnded);
+  client.write(PLAIN);
+  for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
+  expect(waiting).toHaveLength(0);
+});
+
+it("whose client does not read its last answer is closed all the same", async () => {
+  const { client, connection, waiting, left } = await played();
+  client.pause();
+  client.write(PLAIN);
+  await until(() => waiting.length === 1);
+  connection.close();
+  // More than both ends keep for a client.
+  waiting[0]!({ status: 202, text: "x".repeat(32 * 1_048_576) });
+  await until(() => left.length === 1);
 });

@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
 import type { Answer } from "../answer.ts";
 import {
+  CONNECTION_TIMEOUT_MS,
   CONNECTIONS_CHECK_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
+  LAST_ANSWER_TIMEOUT_MS,
   REQUESTS_PER_SOCKET_MAX,
 } from "../http-limits.ts";
 import { type PlainRequest, readPlainRequest } from "./plain-request.ts";
@@ -59,9 +61,15 @@ export class PlainConnection {
   look(): void {
     this.#quiet += 1;
     const isNew = this.#served === 0 && !this.#answering;
-    if (this.#quiet <= (isNew ? HEADERS_TIMEOUT_MS : KEEP_ALIVE_TIMEOUT_MS) / CONNECTIONS_CHECK_MS) return;
-    if (isNew) this.#host.expired(this.#socket);
-    else this.#socket.destroy();
+    const patienceMs = isNew
+      ? HEADERS_TIMEOUT_MS
+      : this.#answering
+        ? CONNECTION_TIMEOUT_MS
+        : KEEP_ALIVE_TIMEOUT_MS;
+    if (this.#quiet <= patienceMs / CONNECTIONS_CHECK_MS) return;
+    if (!isNew) return void this.#socket.destroy();
+    this.#socket.off("data", this.#onData);
+    this.#host.expired(this.#socket);
   }
 
   #read(piece: Buffer): void {
@@ -92,6 +100,8 @@ export class PlainConnection {
       // What comes now would be done, and nobody told.
       socket.off("data", this.#onData);
       socket.write(text);
+      // Whoever does not read it holds up no stop of the server.
+      socket.setTimeout(LAST_ANSWER_TIMEOUT_MS, () => socket.destroy());
       return socket.destroySoon();
     }
     // Whoever does not read what they are answered is not read either.

@@ -109,6 +109,17 @@ describe("a plain request", () => {
     expect(read(text)).toBeNull();
   });
 
+  it.each([
+    ["blanks before a byte that is none", withHeader(`x:${" ".repeat(16_000)}\u00e9`)],
+    ["blanks and nothing", withHeader(`x:${" \t".repeat(8_000)}\r`)],
+    ["blanks behind a value", withHeader(`x: a${" ".repeat(16_000)}\0`)],
+    ["a name without an end", withHeader("x".repeat(16_000))],
+  ])("is told from %s at once", (_what, text) => {
+    const piece = Buffer.from(text, "latin1");
+    // Milliseconds. If blanks were tried in every way: longer than any test may take.
+    for (let round = 0; round < 1_000; round++) expect(readPlainRequest(piece)).toBeNull();
+  });
+
   it("may have so many headers and so long an id", () => {
     const headers = [...HEADERS, ...Array.from({ length: HEADERS_MAX - HEADERS.length }, () => "x: y")];
     const line = `POST /api/v1/app/${"a".repeat(PATH_PARAMETER_MAX_CHARS)}/msg HTTP/1.1`;

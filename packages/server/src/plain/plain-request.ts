@@ -20,7 +20,8 @@ export interface PlainRequest {
 const REQUEST_LINE = new RegExp(
   `^POST (/api/v1/app/([A-Za-z0-9_.-]{1,${PATH_PARAMETER_MAX_CHARS}})/msg(?:\\?with_content=(true|false))?) HTTP/1\\.1\r\n`,
 );
-const HEADER_LINE = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\u0020-\u007e]*)\r\n/y;
+/** The value begins with what is no blank: blanks that two parts could match would be tried in every way. */
+const HEADER_LINE = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[!-~][\t -~]*)?)\r\n/y;
 const HEAD_END = Buffer.from("\r\n\r\n");
 /** Six digits are more than one piece can hold. */
 const LENGTH = /^[0-9]{1,6}$/;

@@ -1,6 +1,7 @@
 import type { Engine, EngineObserver, EngineSnapshot } from "@posthaste/core/engine/engine";
 import type { Store, StoreStats } from "@posthaste/core/storage/port";
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { PlainHistogram } from "./plain-histogram.ts";
 import type { Quota } from "./quotas.ts";
 
 /** Seconds; from well below an fsync to a whole attempt deadline. */
@@ -14,11 +15,7 @@ const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 export class Metrics implements EngineObserver {
   readonly registry = new Registry();
   readonly #accepted = this.#counter("posthaste_messages_accepted_total", "Messages stored and answered 2xx");
-  readonly #attempts = this.#counter(
-    "posthaste_attempts_total",
-    "Attempts by outcome (success, fail, interrupted) and class (2xx … 5xx, or why no response came)",
-    ["outcome", "class"],
-  );
+  readonly #attempts = new AttemptCounts(this.registry);
   readonly #leasesLost = this.#counter(
     "posthaste_leases_lost_total",
     "Attempts whose delivery had been taken over meanwhile",
@@ -94,8 +91,7 @@ export class Metrics implements EngineObserver {
 
   attemptEnded(event: Parameters<EngineObserver["attemptEnded"]>[0]): void {
     const { outcome, statusCode, errorClass, durationMs, dispatchLatencyMs } = event;
-    const label = errorClass ?? `${Math.floor(statusCode / 100)}xx`;
-    this.#attempts.inc({ outcome, class: label });
+    this.#attempts.add(outcome, errorClass ?? STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "other");
     this.#attemptSeconds.observe(durationMs / 1_000);
     if (dispatchLatencyMs !== null) this.#dispatchSeconds.observe(dispatchLatencyMs / 1_000);
   }
@@ -149,7 +145,37 @@ export class Metrics implements EngineObserver {
     });
   }
 
-  #histogram(name: string, help: string, buckets: readonly number[] = LATENCY_BUCKETS_S): Histogram {
-    return new Histogram({ name, help, buckets: [...buckets], registers: [this.registry] });
+  #histogram(name: string, help: string, bounds: readonly number[] = LATENCY_BUCKETS_S): PlainHistogram {
+    return new PlainHistogram({ name, help, bounds, registry: this.registry });
+  }
+}
+
+/** By the hundreds of a status. */
+const STATUS_CLASSES = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/** Adds up between two scrapes: to look up a counter by its labels for each attempt costs more than to count it. */
+class AttemptCounts {
+  readonly #since = new Map<string, Map<string, number>>();
+
+  constructor(registry: Registry) {
+    const since = this.#since;
+    const counter: Counter = new Counter({
+      name: "posthaste_attempts_total",
+      help: "Attempts by outcome (success, fail, interrupted) and class (2xx … 5xx, or why no response came)",
+      labelNames: ["outcome", "class"],
+      registers: [registry],
+      collect() {
+        for (const [outcome, classes] of since) {
+          for (const [name, count] of classes) counter.inc({ outcome, class: name }, count);
+        }
+        since.clear();
+      },
+    });
+  }
+
+  add(outcome: string, name: string): void {
+    let classes = this.#since.get(outcome);
+    if (classes === undefined) this.#since.set(outcome, (classes = new Map()));
+    classes.set(name, (classes.get(name) ?? 0) + 1);
   }
 }

@@ -18,13 +18,16 @@ export class Routing {
   readonly rules: EnvironmentRules;
   readonly #store: Pick<Store, "applications" | "endpoints" | "polling">;
   readonly #byId = new Map<string, RoutedApplication>();
-  readonly #idByRef = new Map<string, string>();
+  /** Ids by id and uid, of each environment. */
+  readonly #refs = new Map<string, Map<string, string>>();
   /** Loads under way, so that a burst for one application reads it once. */
   readonly #loading = new Map<string, Promise<RoutedApplication | null>>();
   /** When each application was refreshed, by a count: a load that began before that may have read the old state. */
   readonly #refreshedAt = new Map<string, number>();
   /** Applications of operational endpoints that are not there, so that asking again costs no query. */
   readonly #absent = new Set<string>();
+  /** Their ids, by environment: to look a new string up takes longer than to find it here first. */
+  readonly #operationalIds = new Map<string, string>();
   #refreshes = 0;
   /** The same, for many at once. */
   #clearedAt = 0;
@@ -40,7 +43,7 @@ export class Routing {
 
   /** From memory only, by id or uid: the fast path. */
   peek(environmentId: string, ref: string): RoutedApplication | undefined {
-    const id = this.#idByRef.get(refKey(environmentId, ref));
+    const id = this.#refs.get(environmentId)?.get(ref);
     return id === undefined ? undefined : this.#byId.get(id);
   }
 
@@ -64,7 +67,11 @@ export class Routing {
 
   /** The application of an environment's operational endpoints, from memory only; null: it has none. */
   peekOperational(environmentId: string): RoutedApplication | null | undefined {
-    const appId = operationalAppId(environmentId);
+    let appId = this.#operationalIds.get(environmentId);
+    if (appId === undefined) {
+      appId = operationalAppId(environmentId);
+      this.#operationalIds.set(environmentId, appId);
+    }
     return this.#absent.has(appId) ? null : this.#byId.get(appId);
   }
 
@@ -98,6 +105,7 @@ export class Routing {
     for (const { application } of this.#byId.values()) {
       if (application.environmentId === environmentId) this.forget(application.id);
     }
+    this.#operationalIds.delete(environmentId);
     // What is being loaded may be of it.
     this.#clearedAt = ++this.#refreshes;
   }
@@ -107,7 +115,7 @@ export class Routing {
     this.#clearedAt = ++this.#refreshes;
     this.#absent.clear();
     this.#byId.clear();
-    this.#idByRef.clear();
+    this.#refs.clear();
   }
 
   /** Changes what is known of one endpoint, ahead of the store: the next match already sees it. */
@@ -153,8 +161,8 @@ export class Routing {
     const { id, environmentId, uid } = routed.application;
     this.#byId.set(id, routed);
     // No request finds the one of operational endpoints by a name.
-    if (!isOperational(routed.application)) this.#idByRef.set(refKey(environmentId, id), id);
-    if (uid !== null) this.#idByRef.set(refKey(environmentId, uid), id);
+    if (!isOperational(routed.application)) this.#refsOf(environmentId).set(id, id);
+    if (uid !== null) this.#refsOf(environmentId).set(uid, id);
     if (this.#byId.size > ROUTING_APPS_MAX) {
       const [oldest] = this.#byId.keys();
       if (oldest !== undefined) this.#forget(oldest);
@@ -167,11 +175,17 @@ export class Routing {
     if (!known) return;
     const { environmentId, uid } = known.application;
     this.#byId.delete(appId);
-    this.#idByRef.delete(refKey(environmentId, appId));
+    const refs = this.#refsOf(environmentId);
+    refs.delete(appId);
     // The uid may have moved to another application meanwhile.
-    if (uid !== null && this.#idByRef.get(refKey(environmentId, uid)) === appId) {
-      this.#idByRef.delete(refKey(environmentId, uid));
-    }
+    if (uid !== null && refs.get(uid) === appId) refs.delete(uid);
+    if (refs.size === 0) this.#refs.delete(environmentId);
+  }
+
+  #refsOf(environmentId: string): Map<string, string> {
+    let refs = this.#refs.get(environmentId);
+    if (refs === undefined) this.#refs.set(environmentId, (refs = new Map()));
+    return refs;
   }
 }
 

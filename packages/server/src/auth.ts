@@ -60,12 +60,6 @@ export class Credentials {
     return this.#askOnce(keyHash);
   }
 
-  /** The same without asking: null when the store has to be asked, or when it is the operator, or nobody. */
-  knownCaller(authorization: string): Caller | null {
-    const key = bearer(authorization);
-    return key === null ? null : this.#knownBy(hashToken(key));
-  }
-
   #knownBy(keyHash: string): Caller | null {
     const known = this.#known.get(keyHash);
     return known !== undefined && known.until > this.#clock.monotonic() ? known.caller : null;

@@ -11,8 +11,8 @@ import {
 import { type PlainRequest, readPlainRequest } from "./plain-request.ts";
 
 export interface PlainHost {
-  /** Calls `done` once, now or later. False: it does not, somebody else has to answer. */
-  answer(request: PlainRequest, done: (answer: Answer) => void): boolean;
+  /** Calls `done` once, now or later. */
+  answer(request: PlainRequest, done: (answer: Answer) => void): void;
   print(answer: Answer, how: { closes: boolean }): string;
   /** Node's server takes the connection as if it were new; what was read of it is to be read again. */
   takeOver(socket: Socket): void;
@@ -79,9 +79,7 @@ export class PlainConnection {
     if (request === null) return this.#leave(piece);
     this.#answering = true;
     this.#quiet = 0;
-    if (this.#host.answer(request, this.#done)) return;
-    this.#answering = false;
-    this.#leave(piece);
+    this.#host.answer(request, this.#done);
   }
 
   #putBack(piece: Buffer): void {

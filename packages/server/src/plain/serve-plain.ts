@@ -1,6 +1,7 @@
 import type { Server, Socket } from "node:net";
 import type { Answer } from "../answer.ts";
-import { admit, type CountedDoor } from "../admission.ts";
+import { admit, admitLater, type CountedDoor } from "../admission.ts";
+import type { Caller } from "../caller.ts";
 import { CONNECTIONS_CHECK_MS } from "../http-limits.ts";
 import { problemAnswer } from "../problem.ts";
 import type { Route, Services } from "../route.ts";
@@ -17,8 +18,7 @@ interface Serving {
 }
 
 /**
- * Reads the one request that decides how fast a server is, a message in one piece from a key that is known, past the
- * framework (ADR 12). What it answers is what the framework would: the same route behind the same checks. Every other
+ * Reads the one request that decides how fast a server is, a message in one piece, past the framework (ADR 12). What it answers is what the framework would: the same route behind the same checks. Every other
  * connection, and this one from its first other request on, is Node's.
  *
  * Returns what closes the connections that are its own, each with the answer that is under way.
@@ -57,27 +57,35 @@ export function servePlain(server: Server, options: Serving): () => void {
   };
 }
 
-/** False: it is for somebody else to answer. */
 function serveOne(
   { url, appRef, query, authorization, idempotencyKey, body }: PlainRequest,
   { route, door, services }: Serving,
   done: (answer: Answer) => void,
-): boolean {
-  const caller = services.credentials.knownCaller(authorization);
-  // Of one application, or not known: that takes a look into the store.
-  if (caller === null || caller.appId !== null) return false;
+): void {
   const params = { app_id: appRef };
+  const knock = { door, params, services };
   const refuse = (error: unknown): void => {
     const { method, path, bodyMaxBytes: bodyLimit } = route;
     done(problemAnswer(error, { log: services.runtime.log, route: { method, url: path, bodyLimit } }));
   };
-  try {
-    admit(caller, { door, params, services });
+  const run = (caller: Caller): void => {
     const incoming = { caller, method: route.method, url, params, query, idempotencyKey, bytes: body };
-    // oxlint-disable-next-line promise/no-callback-in-promise -- it does not throw, and a promise more costs as much as it
-    route.run(incoming, services).then(done, refuse);
+    try {
+      // oxlint-disable-next-line promise/no-callback-in-promise -- it does not throw, and a promise more costs as much as it
+      route.run(incoming, services).then(done, refuse);
+    } catch (error) {
+      refuse(error);
+    }
+  };
+  try {
+    const asked = services.credentials.callerOf(authorization);
+    if (asked instanceof Promise || asked.appId !== null) {
+      admitLater(asked, knock).then(run, refuse);
+      return;
+    }
+    admit(asked, knock);
+    run(asked);
   } catch (error) {
     refuse(error);
   }
-  return true;
 }

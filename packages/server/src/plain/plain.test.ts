@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { Svix } from "svix";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CREDENTIAL_CACHE_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS } from "../http-limits.ts";
 import { Quotas } from "../quotas.ts";
@@ -166,6 +167,18 @@ describe("a message over a connection", () => {
     expect(byNode).toBe(1);
     expect(plain.status).toBe(status);
     expect(common(plain)).toBe(common(other));
+  });
+
+  it("of Svix's own client comes in the usual form", async () => {
+    let byNode = 0;
+    node.app.server.on("request", () => void (byNode += 1));
+    const svix = new Svix(server.live.key, { serverUrl: `http://127.0.0.1:${port}` });
+    for (let round = 0; round < 3; round++) {
+      const { id } = await svix.message.create("ana", { eventType: "order.completed", payload: { round } });
+      const stored = await node.call("GET", `/api/v1/app/ana/msg/${id}`);
+      expect(stored.json).toMatchObject({ payload: { round } });
+    }
+    expect(byNode).toBe(0);
   });
 
   it("is stored, and its answer says as what", async () => {

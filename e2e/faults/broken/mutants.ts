@@ -66,8 +66,8 @@ export const MUTANTS: Readonly<Record<string, readonly Change[]>> = {
   "payload-encoded-again": [
     {
       file: `${ENGINE}/attempt.ts`,
-      find: "const body = Buffer.from(sent?.payload ?? item.payload);",
-      replace: "const body = Buffer.from(JSON.stringify(JSON.parse(item.payload)));",
+      find: "const body = Buffer.from(sent?.payload ?? payload);",
+      replace: "const body = Buffer.from(JSON.stringify(JSON.parse(payload)));",
     },
   ],
   "attempt-not-recorded": [

@@ -13,6 +13,10 @@ const ROWS = 3_000;
 
 /** How the plan for any parameters, on a connection as ours are, finds its rows in the table of due deliveries. */
 async function waysIn(url: string, name: string): Promise<string[]> {
+  return (await planOf(url, name)).flatMap((line) => /Scan.* on due\b/.exec(line)?.[0] ?? []);
+}
+
+async function planOf(url: string, name: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -21,8 +25,7 @@ async function waysIn(url: string, name: string): Promise<string[]> {
     const { rows } = await client.query<{ "QUERY PLAN": string }>(
       `EXPLAIN (GENERIC_PLAN, COSTS OFF) ${found!.text}`,
     );
-    const lines = rows.map((row) => row["QUERY PLAN"]);
-    return lines.flatMap((line) => /Scan.* on due\b/.exec(line)?.[0] ?? []);
+    return rows.map((row) => row["QUERY PLAN"]);
   } finally {
     await client.end();
   }
@@ -53,6 +56,24 @@ describe.skipIf(noPostgres)("plans", () => {
         await runSql(url, "VACUUM ANALYZE due");
         await expectKeys(url, `empty, round ${round}`);
       }
+    } finally {
+      await store.close();
+    }
+  });
+
+  test("a cancellation goes to its messages by the key, not through all that the lane holds", async () => {
+    const url = await makeDatabase();
+    const store = await openStore(url);
+    try {
+      const scene = await Scene.make(store, fakeRuntime());
+      await scene.acceptAll(Array.from({ length: ROWS }, () => scene.accepted({ leased: false })));
+      await runSql(url, "VACUUM ANALYZE due");
+      const plan = (await planOf(url, "due.cancel")).map((line) => line.trim());
+      const unordered = plan.findIndex((line) => line.startsWith("CTE unordered"));
+      const condition = plan.slice(unordered).find((line) => line.startsWith("Index Cond"));
+      expect(condition).toContain("ord = 0");
+      expect(condition).toContain("message_id >=");
+      expect(condition).toContain("message_id <=");
     } finally {
       await store.close();
     }

@@ -66,14 +66,37 @@ test("attempts are counted by outcome and class, never by application or endpoin
   const attempt = { durationMs: 12, dispatchLatencyMs: 1, errorClass: null };
   metrics.attemptEnded({ ...attempt, outcome: "success", statusCode: 204 });
   metrics.attemptEnded({ ...attempt, outcome: "fail", statusCode: 503 });
+  metrics.attemptEnded({ ...attempt, outcome: "fail", statusCode: 999 });
   metrics.attemptEnded({ ...attempt, outcome: "fail", statusCode: 0, errorClass: "dns_failed" });
   metrics.messagesAccepted(5);
   metrics.requestRefused("token");
   const text = await metrics.registry.metrics();
   expect(text).toContain('posthaste_attempts_total{outcome="success",class="2xx"} 1');
   expect(text).toContain('posthaste_attempts_total{outcome="fail",class="5xx"} 1');
+  expect(text).toContain('posthaste_attempts_total{outcome="fail",class="9xx"} 1');
   expect(text).toContain('posthaste_attempts_total{outcome="fail",class="dns_failed"} 1');
   expect(text).toContain("posthaste_messages_accepted_total 5");
   expect(text).toContain('posthaste_requests_refused_total{quota="token"} 1');
   expect(text).not.toMatch(/\{[^}]*(app|endpoint)_?id/i);
+});
+
+test("attempts add up over scrapes, and a scrape without any changes nothing", async () => {
+  const { metrics } = watched();
+  const end = {
+    outcome: "success",
+    statusCode: 200,
+    errorClass: null,
+    durationMs: 12,
+    dispatchLatencyMs: 1,
+  } as const;
+  for (const [ended, total] of [
+    [2, 2],
+    [0, 2],
+    [1, 3],
+  ] as const) {
+    for (let count = 0; count < ended; count++) metrics.attemptEnded(end);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain(`posthaste_attempts_total{outcome="success",class="2xx"} ${total}\n`);
+    expect(text).toContain(`posthaste_attempt_seconds_count ${total}\n`);
+  }
 });

@@ -91,7 +91,7 @@ export class Metrics implements EngineObserver {
 
   attemptEnded(event: Parameters<EngineObserver["attemptEnded"]>[0]): void {
     const { outcome, statusCode, errorClass, durationMs, dispatchLatencyMs } = event;
-    this.#attempts.add(outcome, errorClass ?? STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "other");
+    this.#attempts.add(outcome, errorClass ?? STATUS_CLASSES[Math.floor(statusCode / 100)] ?? "0xx");
     this.#attemptSeconds.observe(durationMs / 1_000);
     if (dispatchLatencyMs !== null) this.#dispatchSeconds.observe(dispatchLatencyMs / 1_000);
   }
@@ -151,7 +151,7 @@ export class Metrics implements EngineObserver {
 }
 
 /** By the hundreds of a status. */
-const STATUS_CLASSES = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+const STATUS_CLASSES = Array.from({ length: 10 }, (_, hundreds) => `${hundreds}xx`);
 
 /** Adds up between two scrapes: to look up a counter by its labels for each attempt costs more than to count it. */
 class AttemptCounts {

@@ -18,8 +18,9 @@ interface Serving {
 }
 
 /**
- * Reads the one request that decides how fast a server is, a message in one piece, past the framework (ADR 12). What it answers is what the framework would: the same route behind the same checks. Every other
- * connection, and this one from its first other request on, is Node's.
+ * Reads the one request that decides how fast a server is, a message in one piece, past the framework (ADR 12). What it
+ * answers is what the framework would: the same route behind the same checks. From its first other request on a
+ * connection is Node's.
  *
  * Returns what closes the connections that are its own, each with the answer that is under way.
  */

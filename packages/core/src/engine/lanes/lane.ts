@@ -147,7 +147,8 @@ export class Lane {
   /** Its attempt has ended. */
   end(item: QueuedDelivery): void {
     this.inFlight -= 1;
-    this.#sending.splice(this.#sending.indexOf(item), 1);
+    const place = this.#sending.indexOf(item);
+    if (place >= 0) this.#sending.splice(place, 1);
   }
 
   /**

@@ -11,8 +11,8 @@ export const patchEnvironmentSettings = environmentRoute({
   scope: "write:environment",
   summary: "Patch Environment Settings",
   description:
-    "Changes the settings given and leaves the others; null gives one that may be null its default again. Deliveries on every node follow " +
-    "within a second.",
+    "Changes the settings given and leaves the others; null gives one that may be null its default again. " +
+    "Deliveries on every node follow within a second.",
   body: SettingsInternalPatch,
   answers: { 200: SettingsInternalOut },
   async handle({ environmentId, body }, services) {

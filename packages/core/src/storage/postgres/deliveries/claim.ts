@@ -20,7 +20,7 @@ const lockFifoEndpoints = statement<[appId: string, endpointId: string]>(
    FOR NO KEY UPDATE OF e SKIP LOCKED`,
 );
 
-type PickedRow = [appId: string, endpointId: string, order: number, messageId: string];
+type PickedRow = [appId: string, endpointId: string, order: number, messageId: string, tid: string];
 
 /**
  * Locks what is due, lane by lane in their order: at most `lane.max` of each and $7 in all.
@@ -35,26 +35,26 @@ type PickedRow = [appId: string, endpointId: string, order: number, messageId: s
 const pick = statement<PickedRow>(
   "claim.pick",
   `WITH alive AS MATERIALIZED (SELECT id FROM node WHERE id = $1 AND NOT dead FOR KEY SHARE)
-   SELECT found.app_id, found.endpoint_id, found.ord, found.message_id
+   SELECT found.app_id, found.endpoint_id, found.ord, found.message_id, found.ctid::text
    FROM alive
    CROSS JOIN unnest($3::text[], $4::text[], $5::integer[], $6::boolean[])
      WITH ORDINALITY AS lane (app_id, endpoint_id, max, fifo, n)
    CROSS JOIN LATERAL (
      SELECT row_number() OVER (ORDER BY w.next_attempt_at, w.message_id) AS place, w.app_id, w.endpoint_id,
-       w.ord, w.message_id
+       w.ord, w.message_id, w.ctid
      FROM (
-       SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.next_attempt_at FROM due AS d
+       SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.next_attempt_at, d.ctid FROM due AS d
        WHERE NOT lane.fifo AND d.app_id = lane.app_id AND d.endpoint_id = lane.endpoint_id
          AND d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2
        ORDER BY d.app_id, d.endpoint_id, d.next_attempt_at, d.message_id
        LIMIT lane.max FOR UPDATE SKIP LOCKED) AS w
      UNION ALL
-     SELECT f.place, f.app_id, f.endpoint_id, f.ord, f.message_id
+     SELECT f.place, f.app_id, f.endpoint_id, f.ord, f.message_id, f.ctid
      FROM (
        SELECT row_number() OVER oldest AS place, bool_and(w.ready) OVER oldest AS all_ready,
          bool_or(w.held) OVER () AS any_held, w.*
        FROM (
-         SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.leased_by IS NOT NULL AS held,
+         SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.ctid, d.leased_by IS NOT NULL AS held,
            d.leased_by IS NULL AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2 AS ready
          FROM due AS d
          WHERE lane.fifo AND d.app_id = lane.app_id AND d.endpoint_id = lane.endpoint_id
@@ -64,42 +64,46 @@ const pick = statement<PickedRow>(
    ORDER BY lane.n, found.place LIMIT $7`,
 );
 
-/** What was picked of FIFO lanes: a resend or an operator may be at it. The others are locked already. */
-const lockPicked = statement(
+/**
+ * What was picked of FIFO lanes: a resend or an operator may be at it, and so move it to another place. The others are
+ * locked already.
+ */
+const lockPicked = statement<PickedRow>(
   "claim.lock_picked",
-  `SELECT FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
-     AS p (app_id, endpoint_id, ord, message_id)
+  `SELECT d.app_id, d.endpoint_id, d.ord, d.message_id, d.ctid::text
+   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
+     WITH ORDINALITY AS p (app_id, endpoint_id, ord, message_id, n)
    JOIN due AS d ON d.app_id = p.app_id AND d.endpoint_id = p.endpoint_id AND d.ord = p.ord
      AND d.message_id = p.message_id
-   FOR UPDATE OF d`,
+   ORDER BY p.n FOR UPDATE OF d`,
 );
 
 type ClaimedRow = [total: number, ...due: DueRow, eventType: string | null, payload: string | null];
 
 /**
- * Leases what was picked, as much as fits into $7 bytes of payload (one at least), and hands it out.
+ * Leases what was picked, as much as fits into $6 bytes of payload (one at least), and hands it out.
  *
  * A statement of its own: the rows are locked by now, so none is looked at a second time here. PostgreSQL 18.4 crashes
- * when that happens in a statement that reads a partitioned table. And the range of ids is known: the partitions from $8
- * to $9 are the only ones that are opened.
+ * when that happens in a statement that reads a partitioned table. And the range of ids is known: the partitions from $7
+ * to $8 are the only ones that are opened.
  *
- * That it is due and nobody's is asked so that no index knows it: by that of what is due PostgreSQL would at times look
- * through the whole lane for each of its rows.
+ * A locked row stays in its place, and is found by that: an index gets deeper as the table grows. Everything else, as
+ * that it is due and nobody's, which of FIFO lanes is not certain, is asked so that no index knows it: while the table is
+ * small PostgreSQL would plan to look through the whole lane for each row, and go on when it is large.
  */
 const lease = statement<ClaimedRow>(
   "claim.lease",
   `WITH wanted AS MATERIALIZED (
      SELECT p.*, m.event_type, m.payload, row_number() OVER in_order AS total,
        sum(coalesce(octet_length(m.payload), 0)) OVER in_order AS bytes
-     FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[])
-       WITH ORDINALITY AS p (app_id, endpoint_id, ord, message_id, n)
-     LEFT JOIN message AS m ON m.app_id = p.app_id AND m.id = p.message_id AND m.id >= $8 AND m.id <= $9
+     FROM unnest($3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS p (app_id, message_id, tid, n)
+     LEFT JOIN message AS m ON m.app_id = p.app_id AND m.id = p.message_id AND m.id >= $7 AND m.id <= $8
      WINDOW in_order AS (ORDER BY p.n ROWS UNBOUNDED PRECEDING))
    UPDATE due AS d SET leased_by = $1
    FROM wanted AS w
-   WHERE d.app_id = w.app_id AND d.endpoint_id = w.endpoint_id AND d.ord = w.ord AND d.message_id = w.message_id
+   WHERE d.ctid = w.tid::tid AND coalesce(d.app_id, '') = w.app_id
      AND coalesce(d.leased_by, '') = '' AND coalesce(d.next_attempt_at <= $2, FALSE)
-     AND (w.bytes <= $7 OR w.total = 1)
+     AND (w.bytes <= $6 OR w.total = 1)
    RETURNING w.total, d.app_id, d.endpoint_id, d.ord, d.message_id, d.attempts, d.manual, d.once, w.event_type,
      w.payload`,
 );
@@ -122,23 +126,31 @@ async function claimRows(connection: Connection, request: ClaimRequest): Promise
     booleanArray(lanes.map(({ fifo }) => fifo)),
     limit,
   ]);
-  if (picked.length === 0) return [];
-  const ids = picked.map(([, , , messageId]) => messageId).toSorted();
-  const keys = [
+  const locked = lanes.some(({ fifo }) => fifo) ? await lockAgain(connection, picked) : picked;
+  if (locked.length === 0) return [];
+  const ids = locked.map(([, , , messageId]) => messageId).toSorted();
+  const { rows } = await connection.query(lease, [
+    leaseId,
+    now,
+    textArray(locked.map(([appId]) => appId)),
+    textArray(locked.map(([, , , messageId]) => messageId)),
+    textArray(locked.map(([, , , , tid]) => tid)),
+    bytesMax,
+    ids[0] ?? "",
+    ids.at(-1) ?? "",
+  ]);
+  return rows;
+}
+
+async function lockAgain(
+  connection: Connection,
+  picked: readonly PickedRow[],
+): Promise<readonly PickedRow[]> {
+  const { rows } = await connection.query(lockPicked, [
     textArray(picked.map(([appId]) => appId)),
     textArray(picked.map(([, endpointId]) => endpointId)),
     bigintArray(picked.map(([, , order]) => order)),
     textArray(picked.map(([, , , messageId]) => messageId)),
-  ];
-  // Sent in one piece with what follows it.
-  if (lanes.some(({ fifo }) => fifo)) void connection.query(lockPicked, keys);
-  const { rows } = await connection.query(lease, [
-    leaseId,
-    now,
-    ...keys,
-    bytesMax,
-    ids[0] ?? "",
-    ids.at(-1) ?? "",
   ]);
   return rows;
 }

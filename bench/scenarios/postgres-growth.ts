@@ -1,37 +1,38 @@
-import { ID_PREFIX } from "../../packages/core/src/domain/ids.ts";
-import { fakeRuntime, type FakeRuntime } from "../../packages/core/src/runtime/testing/fake-runtime.ts";
-import type { AcceptedMessage, SettledDelivery } from "../../packages/core/src/storage/port.ts";
-import { openPostgresStore } from "../../packages/core/src/storage/postgres/open.ts";
-import { startPostgres } from "../../packages/core/src/storage/postgres/testing/postgres-server.ts";
 import { runSql } from "../../packages/core/src/storage/postgres/testing/run-sql.ts";
-import { Scene } from "../../packages/core/src/storage/testing/scene.ts";
+import { startPostgres } from "../../packages/core/src/storage/postgres/testing/postgres-server.ts";
 import { nowMicros } from "../clock.ts";
-import { PAYLOAD } from "../event.ts";
 import { median } from "../median.ts";
-import { APPLICATIONS, type Options } from "../options.ts";
+import type { Options } from "../options.ts";
 import { cpuMicros } from "../process-usage.ts";
 import { POSTGRES_FLAGS } from "../subjects/posthaste-postgres.ts";
-import { fillHistory, fillRetries, type Filling } from "./postgres-fill.ts";
+import {
+  BATCHES,
+  type Bed,
+  claimWork,
+  commitWork,
+  fillingOf,
+  forgetFrom,
+  makeBed,
+  type Work,
+} from "./postgres-bed.ts";
+import { fillHistory, fillRetries } from "./postgres-fill.ts";
 
 /** Where the first measurement starts. */
 const SMALL = 10_000;
 const DAYS = 30;
 const RETRIES = 1_000_000;
-const RUNS = 7;
-const BATCHES = 300;
-const COMMIT_BATCH = 50;
-const CLAIM_BATCH = 100;
-/** What is to be claimed is accepted before the measurement, in larger steps. */
-const PREPARE_BATCH = 500;
-const BYTES_MAX = 10_000_000;
+const RUNS = 11;
+/** Batches before the other database has its turn: a fraction of a second. Divides `BATCHES`. */
+const BURST = 30;
 
-/** Medians over the runs. The server's part is in `cpuMicros`. */
 export interface EventCost {
   readonly cpuMicros: number;
+  /** Of them the server's. */
   readonly serverCpuMicros: number;
   readonly wallMicros: number;
 }
 
+/** Medians over the runs. */
 export interface StateCost {
   readonly stored: number;
   readonly retriesWaiting: number;
@@ -60,166 +61,169 @@ export interface PostgresGrowthResult {
 
 type Progress = (line: string) => void;
 
-interface Lane {
-  readonly appId: string;
-  readonly endpoint: Scene["endpoint"];
+/** Of the two databases. */
+interface Pair<Value> {
+  readonly little: Value;
+  readonly much: Value;
 }
 
-interface Bed {
-  readonly url: string;
+interface Bench {
+  readonly beds: Pair<Bed>;
   readonly serverPid: number;
-  readonly scene: Scene;
-  readonly runtime: FakeRuntime;
-  readonly lanes: readonly Lane[];
   readonly progress: Progress;
 }
 
 /**
  * What the store's hot path costs when little is stored, when much is, and when much waits for a retry. Little and much
- * are two databases of one server that take turns: a machine in a cloud changes its own speed within minutes.
+ * are two databases of one server that take turns of a fraction of a second: a machine in a cloud changes its own speed
+ * within seconds.
  */
 export async function measurePostgresGrowth(
   options: Options,
   progress: Progress,
 ): Promise<PostgresGrowthResult> {
   const postgres = await startPostgres(POSTGRES_FLAGS, options.dataDir);
-  const beds: Bed[] = [];
+  const made: Bed[] = [];
+  const make = async (name: string): Promise<Bed> => {
+    await runSql(`${postgres.url}/postgres`, `CREATE DATABASE ${name}`);
+    const url = `${postgres.url}/${name}?host=${encodeURIComponent(postgres.socketDirectory)}`;
+    const bed = await makeBed(url, (error) => progress(error.message));
+    made.push(bed);
+    return bed;
+  };
   try {
-    for (const name of ["little", "much"]) {
-      await runSql(`${postgres.url}/postgres`, `CREATE DATABASE ${name}`);
-      const url = `${postgres.url}/${name}?host=${encodeURIComponent(postgres.socketDirectory)}`;
-      beds.push(await makeBed(url, { serverPid: postgres.pid(), progress }));
-    }
-    const [little, much] = beds;
-    if (little === undefined || much === undefined) throw new Error("two databases were to be made");
-    return await measureStates({ little, much }, Math.max(options.postgresStoredMessages, SMALL));
+    const beds = { little: await make("little"), much: await make("much") };
+    const bench = { beds, serverPid: postgres.pid(), progress };
+    return await measureStates(bench, Math.max(options.postgresStoredMessages, SMALL));
   } finally {
-    for (const { scene } of beds) await scene.store.close();
+    for (const { scene } of made) await scene.store.close();
     await postgres.stop();
   }
 }
 
-async function makeBed(url: string, rest: Pick<Bed, "serverPid" | "progress">): Promise<Bed> {
-  const store = await openPostgresStore({ url, onProblem: (error) => rest.progress(error.message) });
-  const runtime = fakeRuntime({ startMs: Date.now() });
-  const scene = await Scene.make(store, runtime);
-  return { ...rest, url, scene, runtime, lanes: await makeLanes(scene) };
-}
-
-async function makeLanes(scene: Scene): Promise<Lane[]> {
-  const lanes: Lane[] = [];
-  for (let made = 0; made < APPLICATIONS; made += 1) {
-    const { id: appId } = await scene.addApplication();
-    lanes.push({ appId, endpoint: await scene.addEndpoint({ appId }) });
-  }
-  return lanes;
-}
-
-interface Beds {
-  readonly little: Bed;
-  readonly much: Bed;
-}
-
-async function measureStates({ little, much }: Beds, stored: number): Promise<PostgresGrowthResult> {
-  const { progress } = much;
-  await fillHistory(little.url, 1, { ...fillingOf(little), count: SMALL });
+async function measureStates(bench: Bench, stored: number): Promise<PostgresGrowthResult> {
+  const { beds, progress } = bench;
+  await fillHistory(beds.little.url, 1, { ...fillingOf(beds.little), count: SMALL });
   const since = nowMicros();
-  await fillHistory(much.url, DAYS, { ...fillingOf(much), count: stored });
+  await fillHistory(beds.much.url, DAYS, { ...fillingOf(beds.much), count: stored });
   const seconds = ((nowMicros() - since) / 1e6).toFixed(0);
   progress(`${stored.toLocaleString("en")} messages stored, filled in ${seconds} s`);
-  const history = await measureInTurns({ little, much });
-  await fillRetries(much.url, RETRIES, fillingOf(much));
+  const history = await measureRuns(bench);
+  await fillRetries(beds.much.url, RETRIES, fillingOf(beds.much));
   progress(`${RETRIES.toLocaleString("en")} retries waiting`);
-  const retries = await measureInTurns({ little, much });
+  const retries = await measureRuns(bench);
   return {
-    small: { stored: SMALL, retriesWaiting: 0, ...costOf(history.little) },
-    large: { stored, retriesWaiting: 0, ...costOf(history.much) },
-    withRetries: { stored, retriesWaiting: RETRIES, ...costOf(retries.much) },
+    small: { stored: SMALL, retriesWaiting: 0, ...costOf("little", history) },
+    large: { stored, retriesWaiting: 0, ...costOf("much", history) },
+    withRetries: { stored, retriesWaiting: RETRIES, ...costOf("much", retries) },
     storedRatios: ratiosOf(history),
     retriesRatios: ratiosOf(retries),
   };
 }
 
-function fillingOf(bed: Bed): Omit<Filling, "count"> {
-  const { scene, lanes } = bed;
-  const delivery = scene.delivery(scene.newMessage(), { endpointId: lanes[0]?.endpoint.id ?? "" });
-  return {
-    appIds: lanes.map(({ appId }) => appId),
-    endpointIds: lanes.map(({ endpoint }) => endpoint.id),
-    payload: PAYLOAD,
-    detail: JSON.stringify(scene.newAttempt(delivery).detail),
-  };
-}
-
-/** Of each run; a run of one follows that of the other. */
-interface Turns {
-  readonly little: Runs;
-  readonly much: Runs;
-}
-
 interface Runs {
-  readonly commits: EventCost[];
-  readonly claims: EventCost[];
-  readonly autovacuums: number;
+  readonly commits: readonly Pair<EventCost>[];
+  readonly claims: readonly Pair<EventCost>[];
+  readonly autovacuums: Pair<number>;
 }
 
-async function measureInTurns(beds: Beds): Promise<Turns> {
-  const little = { commits: [] as EventCost[], claims: [] as EventCost[] };
-  const much = { commits: [] as EventCost[], claims: [] as EventCost[] };
-  const each = [
-    { name: "little", bed: beds.little, runs: little },
-    { name: "much", bed: beds.much, runs: much },
-  ];
+async function measureRuns(bench: Bench): Promise<Runs> {
+  const { beds, progress } = bench;
   // What autovacuum and a checkpoint would do sooner or later is done before, not in the middle.
-  for (const { bed } of each) await runSql(bed.url, "VACUUM (ANALYZE)");
+  for (const { url } of [beds.little, beds.much]) await runSql(url, "VACUUM (ANALYZE)");
   await runSql(beds.much.url, "CHECKPOINT");
-  const before = await Promise.all(each.map(({ bed }) => countAutovacuums(bed.url)));
+  const before = await ofBoth(beds, countAutovacuums);
+  const commits: Pair<EventCost>[] = [];
+  const claims: Pair<EventCost>[] = [];
   for (let run = 0; run <= RUNS; run += 1) {
-    for (const { name, bed, runs } of each) {
-      bed.runtime.jump(Math.max(0, Date.now() - bed.scene.now));
-      const firstId = bed.scene.id("");
-      const commit = await measureCommits(bed);
-      const claim = await measureClaims(bed);
-      await forget(bed, firstId);
-      // The first one warms up.
-      if (run === 0) continue;
-      runs.commits.push(commit);
-      runs.claims.push(claim);
-      bed.progress(`run ${run} of ${RUNS}, ${name}: commit ${costLine(commit)}; claim ${costLine(claim)}`);
-    }
+    const firstIds = await ofBoth(beds, beginRun);
+    const commit = await measureInTurns(bench, await ofBoth(beds, commitWork));
+    const claim = await measureInTurns(bench, await ofBoth(beds, claimWork));
+    await forgetFrom(firstIds.little, beds.little);
+    await forgetFrom(firstIds.much, beds.much);
+    // The first one warms up.
+    if (run === 0) continue;
+    commits.push(commit);
+    claims.push(claim);
+    progress(`run ${run} of ${RUNS}: commit ${costLine(commit)}; claim ${costLine(claim)}`);
   }
-  const after = await Promise.all(each.map(({ bed }) => countAutovacuums(bed.url)));
-  const [ofLittle, ofMuch] = after.map((count, index) => count - (before[index] ?? 0));
+  const after = await ofBoth(beds, countAutovacuums);
+  const autovacuums = { little: after.little - before.little, much: after.much - before.much };
+  return { commits, claims, autovacuums };
+}
+
+async function ofBoth<Value>(
+  { little, much }: Pair<Bed>,
+  of: (bed: Bed) => Value | Promise<Value>,
+): Promise<Pair<Value>> {
+  return { little: await of(little), much: await of(much) };
+}
+
+/** Returns an id that is before those of the run. */
+function beginRun({ runtime, scene }: Bed): string {
+  runtime.jump(Math.max(0, Date.now() - scene.now));
+  return scene.id("");
+}
+
+async function countAutovacuums({ url }: Bed): Promise<number> {
+  const sql = "SELECT coalesce(sum(autovacuum_count), 0)::integer AS count FROM pg_stat_user_tables";
+  const [row] = await runSql<{ count: number }>(url, sql);
+  return row?.count ?? 0;
+}
+
+/** Whoever was first is second the next time: what one leaves to be cleared away in memory, the other would pay. */
+async function measureInTurns({ serverPid }: Bench, works: Pair<Work>): Promise<Pair<EventCost>> {
+  const meters = { little: new CostMeter(serverPid), much: new CostMeter(serverPid) };
+  let order: readonly (keyof Pair<unknown>)[] = ["little", "much"];
+  for (let done = 0; done < BATCHES; done += BURST) {
+    for (const name of order) await meters[name].measure(works[name], BURST);
+    order = order.toReversed();
+  }
+  return { little: meters.little.read(), much: meters.much.read() };
+}
+
+class CostMeter {
+  readonly #serverPid: number;
+  #events = 0;
+  #clientMicros = 0;
+  #serverMicros = 0;
+  #wallMicros = 0;
+
+  constructor(serverPid: number) {
+    this.#serverPid = serverPid;
+  }
+
+  async measure(work: Work, count: number): Promise<void> {
+    const batches = work.prepare(count);
+    const startedAt = nowMicros();
+    const server = cpuMicros([this.#serverPid]);
+    const client = process.cpuUsage();
+    for (const batch of batches) await batch();
+    const { user, system } = process.cpuUsage(client);
+    this.#events += count * work.eventsPerBatch;
+    this.#clientMicros += user + system;
+    this.#serverMicros += cpuMicros([this.#serverPid]) - server;
+    this.#wallMicros += nowMicros() - startedAt;
+  }
+
+  read(): EventCost {
+    return {
+      cpuMicros: (this.#serverMicros + this.#clientMicros) / this.#events,
+      serverCpuMicros: this.#serverMicros / this.#events,
+      wallMicros: this.#wallMicros / this.#events,
+    };
+  }
+}
+
+function costOf(
+  name: keyof Pair<unknown>,
+  { commits, claims, autovacuums }: Runs,
+): Omit<StateCost, "stored" | "retriesWaiting"> {
   return {
-    little: { ...little, autovacuums: ofLittle ?? 0 },
-    much: { ...much, autovacuums: ofMuch ?? 0 },
+    commit: medianCost(commits.map((cost) => cost[name])),
+    claim: medianCost(claims.map((cost) => cost[name])),
+    autovacuums: autovacuums[name],
   };
-}
-
-function costOf({ commits, claims, autovacuums }: Runs): Omit<StateCost, "stored" | "retriesWaiting"> {
-  return { commit: medianCost(commits), claim: medianCost(claims), autovacuums };
-}
-
-function ratiosOf({ little, much }: Turns): CostRatios {
-  return {
-    commit: ratioOf(much.commits, little.commits),
-    claim: ratioOf(much.claims, little.claims),
-  };
-}
-
-function ratioOf(ones: readonly EventCost[], others: readonly EventCost[]): number {
-  return median(ones.map(({ cpuMicros: cpu }, run) => cpu / (others[run]?.cpuMicros ?? Number.NaN)));
-}
-
-/** What was measured does not count as stored: the next run finds what this one found. */
-async function forget({ url }: Bed, firstId: string): Promise<void> {
-  await runSql(url, "DELETE FROM message WHERE id >= $1", [ID_PREFIX.message + firstId]);
-  await runSql(url, "DELETE FROM attempt WHERE id >= $1", [ID_PREFIX.attempt + firstId]);
-  await runSql(url, "VACUUM message, attempt, due");
-}
-
-function costLine({ cpuMicros: cpu, serverCpuMicros, wallMicros }: EventCost): string {
-  return `${cpu.toFixed(1)} CPU µs/event (PostgreSQL ${serverCpuMicros.toFixed(1)}), ${wallMicros.toFixed(1)} µs`;
 }
 
 function medianCost(costs: readonly EventCost[]): EventCost {
@@ -230,91 +234,17 @@ function medianCost(costs: readonly EventCost[]): EventCost {
   };
 }
 
-async function countAutovacuums(url: string): Promise<number> {
-  const sql = "SELECT coalesce(sum(autovacuum_count), 0)::integer AS count FROM pg_stat_user_tables";
-  const [row] = await runSql<{ count: number }>(url, sql);
-  return row?.count ?? 0;
+function ratiosOf({ commits, claims }: Runs): CostRatios {
+  return { commit: median(commits.map(ratioOf)), claim: median(claims.map(ratioOf)) };
 }
 
-async function measured(bed: Bed, events: number, work: () => Promise<void>): Promise<EventCost> {
-  const startedAt = nowMicros();
-  const server = cpuMicros([bed.serverPid]);
-  const client = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(client);
-  const serverCpu = cpuMicros([bed.serverPid]) - server;
-  return {
-    cpuMicros: (serverCpu + user + system) / events,
-    serverCpuMicros: serverCpu / events,
-    wallMicros: (nowMicros() - startedAt) / events,
-  };
+function ratioOf({ little, much }: Pair<EventCost>): number {
+  return much.cpuMicros / little.cpuMicros;
 }
 
-/** As an engine does under load: a commit holds what was accepted, and what was settled of the one before it. */
-async function measureCommits(bed: Bed): Promise<EventCost> {
-  const { scene } = bed;
-  const batches = Array.from({ length: BATCHES }, () => {
-    const accepted = newBatch(bed, { size: COMMIT_BATCH, leased: true });
-    const settled = accepted.map(({ message, deliveries: [{ endpointId } = { endpointId: "" }] }) =>
-      scene.settled(scene.delivery(message, { endpointId })),
-    );
-    return { accepted, settled };
-  });
-  return measured(bed, BATCHES * COMMIT_BATCH, async () => {
-    let settled: readonly SettledDelivery[] = [];
-    for (const batch of batches) {
-      await commitAll(scene, { accepted: batch.accepted, settled });
-      ({ settled } = batch);
-    }
-    await commitAll(scene, { accepted: [], settled });
-  });
-}
-
-async function measureClaims(bed: Bed): Promise<EventCost> {
-  const { scene } = bed;
-  const events = BATCHES * CLAIM_BATCH;
-  for (let made = 0; made < events; made += PREPARE_BATCH) {
-    const accepted = newBatch(bed, { size: PREPARE_BATCH, leased: false });
-    await commitAll(scene, { accepted, settled: [] });
-  }
-  const lanes = bed.lanes.map(({ appId, endpoint }) => ({
-    appId,
-    endpointId: endpoint.id,
-    limit: CLAIM_BATCH / APPLICATIONS,
-    fifo: false,
-  }));
-  // Entries of what was claimed since the last vacuum are stepped over: each run begins without any.
-  await runSql(bed.url, "VACUUM due");
-  return measured(bed, events, async () => {
-    for (let batch = 0; batch < BATCHES; batch += 1) {
-      const { leaseId, now } = scene;
-      const request = { leaseId, now, lanes, limit: CLAIM_BATCH, bytesMax: BYTES_MAX };
-      const claimed = await scene.store.deliveries.claimDue(request);
-      if (claimed.length !== CLAIM_BATCH) throw new Error(`${claimed.length} of ${CLAIM_BATCH} were claimed`);
-      const settled = claimed.map(({ delivery }) => scene.settled(delivery));
-      await commitAll(scene, { accepted: [], settled });
-    }
-  });
-}
-
-/** Round the lanes. */
-function newBatch(
-  { scene, lanes }: Bed,
-  { size, leased }: { size: number; leased: boolean },
-): AcceptedMessage[] {
-  const batch: AcceptedMessage[] = [];
-  while (batch.length < size) {
-    for (const { appId, endpoint } of lanes.slice(0, size - batch.length))
-      batch.push(scene.accepted({ appId, endpoints: [endpoint], leased, payload: PAYLOAD }));
-  }
-  return batch;
-}
-
-async function commitAll(
-  scene: Scene,
-  batch: Parameters<Scene["store"]["deliveries"]["commit"]>[0],
-): Promise<void> {
-  const { accepted, settled } = await scene.store.deliveries.commit(batch);
-  if (accepted.some(({ kind }) => kind !== "accepted") || !settled.every(Boolean))
-    throw new Error("a commit did not take all of its events");
+function costLine(cost: Pair<EventCost>): string {
+  const line = ({ cpuMicros: cpu, serverCpuMicros }: EventCost): string =>
+    `${cpu.toFixed(1)} (PostgreSQL ${serverCpuMicros.toFixed(1)})`;
+  const { little, much } = cost;
+  return `${line(much)} over ${line(little)} CPU µs/event = ${ratioOf(cost).toFixed(2)}`;
 }

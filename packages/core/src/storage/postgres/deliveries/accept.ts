@@ -20,15 +20,16 @@ const insert = statement<[alive: boolean]>(
        (app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)
      SELECT app_id, id, event_type, event_id, channels::text[], tags::text[], payload_expires_at, created_at,
        payload
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-       $8::bigint[], $9::text[])
-       AS m (app_id, id, event_type, event_id, channels, tags, payload_expires_at, created_at, payload)),
+     FROM (SELECT unnest($1::text[]) AS app_id, unnest($2::text[]) AS id, unnest($3::text[]) AS event_type,
+       unnest($4::text[]) AS event_id, unnest($5::text[]) AS channels, unnest($6::text[]) AS tags,
+       unnest($7::bigint[]) AS payload_expires_at, unnest($8::bigint[]) AS created_at,
+       unnest($9::text[]) AS payload) AS m),
    owed AS (
      INSERT INTO due (app_id, endpoint_id, ord, message_id, attempts, next_attempt_at, leased_by, manual, once)
      SELECT app_id, endpoint_id, 0, message_id, 0, ${DUE_AT_ONCE},
        CASE WHEN leased THEN (SELECT id FROM alive) END, FALSE, FALSE
-     FROM unnest($10::text[], $11::text[], $12::text[], $13::boolean[])
-       AS d (app_id, endpoint_id, message_id, leased))
+     FROM (SELECT unnest($10::text[]) AS app_id, unnest($11::text[]) AS endpoint_id,
+       unnest($12::text[]) AS message_id, unnest($13::boolean[]) AS leased) AS d)
    SELECT EXISTS (SELECT 1 FROM alive)`,
 );
 

@@ -18,6 +18,7 @@ import { type Candidate, findVerdicts, takeUnique } from "./unique.ts";
 import { acceptAtOnce, areEnding, arePlain, endAtOnce } from "./write-at-once.ts";
 
 const CHECK_VIOLATION = "23514";
+const UNIQUE_VIOLATION = "23505";
 const NO_PLACES: ReadonlySet<number> = new Set();
 const NOTHING: readonly Told[] = [];
 
@@ -98,6 +99,8 @@ async function answerHeld(
 interface Round {
   readonly candidates: readonly Candidate[];
   readonly settled: CommitBatch["settled"];
+  /** Whether attempts of them may be stored already. */
+  readonly isRepeated: boolean;
 }
 
 interface Written {
@@ -106,8 +109,12 @@ interface Written {
   readonly held: ReadonlySet<number>;
 }
 
-/** Again after a collision with another transaction, or when a partition that was there has been dropped. */
-async function writeRound(parts: CommitParts, round: Round): Promise<Written> {
+/**
+ * Again after a collision with another transaction, when a partition that was there has been dropped, or when an attempt
+ * turns out to be there.
+ */
+async function writeRound(parts: CommitParts, asked: Omit<Round, "isRepeated">): Promise<Written> {
+  let round: Round = { ...asked, isRepeated: false };
   for (let tries = 1; ; tries++) {
     await parts.partitions.ensureFor({
       message: [...round.candidates.map(messageId), ...toldBy(round.settled).map(messageId)],
@@ -121,34 +128,39 @@ async function writeRound(parts: CommitParts, round: Round): Promise<Written> {
     } catch (error) {
       const noPartition = codeOf(error) === CHECK_VIOLATION;
       if (noPartition) parts.partitions.forget();
-      if (tries > COLLISION_RETRIES_MAX || !(noPartition ? tries === 1 : isCollision(error))) throw error;
+      const isThere = codeOf(error) === UNIQUE_VIOLATION && !round.isRepeated;
+      if (isThere) round = { ...round, isRepeated: true };
+      if (tries > COLLISION_RETRIES_MAX || !(noPartition ? tries === 1 : isThere || isCollision(error)))
+        throw error;
     }
   }
 }
 
 /** Null: it takes more than one statement, so that nothing was written. */
-async function writeAtOnce(parts: CommitParts, { candidates, settled }: Round): Promise<Written | null> {
+async function writeAtOnce(parts: CommitParts, round: Round): Promise<Written | null> {
+  const { candidates, settled } = round;
   const accepted = candidates.map((candidate) => candidate.accepted);
   if (settled.length === 0 && arePlain(accepted)) {
     const { alive } = await acceptAtOnce(parts, accepted);
     return { held: NO_PLACES, accepted: candidates.map((candidate) => outcomeOf(candidate, alive)) };
   }
   if (candidates.length === 0 && areEnding(settled)) {
-    return { held: await endAtOnce(parts.ingest, settled), accepted: [] };
+    return { held: await endAtOnce(parts.ingest, round), accepted: [] };
   }
   return null;
 }
 
 /**
  * Locks that another commit may wait for are taken in one order by all: keys, event ids, endpoints, deliveries, notes of
- * delivered messages, each sorted. (A node's row is shared by its commits; who declares it dead holds nothing else.) What does not depend on
- * an answer is sent without waiting for it.
+ * delivered messages, each sorted. (A node's row is shared by its commits; who declares it dead holds nothing else.)
+ * What does not depend on an answer is sent without waiting for it.
  */
-async function write(connection: Connection, { candidates, settled }: Round): Promise<Written> {
+async function write(connection: Connection, round: Round): Promise<Written> {
+  const { candidates, settled } = round;
   const [{ taken, alive }, endpoints, held] = await Promise.all([
     accept(connection, candidates),
     SettledEndpoints.lock(connection, settled),
-    settled.length === 0 ? NO_PLACES : moveOn(connection, settled),
+    settled.length === 0 ? NO_PLACES : moveOn(connection, round),
   ]);
   const disabling = (await endpoints?.write(connection, { settled, held })) ?? NO_PLACES;
   const told = toldBy(settled).filter(({ when, place }) => (when === "held" ? held : disabling).has(place));

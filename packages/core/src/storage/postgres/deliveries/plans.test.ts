@@ -12,6 +12,7 @@ const WAYS: Readonly<Record<string, string>> = {
   "claim.lock_picked": "Scan using due_pkey on due",
   "claim.lease": "Tid Scan on due",
   "due.end": "Scan using due_pkey on due",
+  "due.end_again": "Scan using due_pkey on due",
   "due.move": "Scan using due_pkey on due",
 };
 const ROWS = 3_000;

@@ -11,24 +11,36 @@ import { DUE_AT_ONCE } from "./accept.ts";
  */
 const HELD = `due.app_id = s.app_id AND due.endpoint_id = s.endpoint_id AND due.ord = s.ord
      AND due.message_id = s.message_id AND due.leased_by = s.leased_by AND due.attempts = s.attempts`;
-const SETTLED = "$1::integer[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::integer[]";
-const SETTLED_COLUMNS = "n, app_id, endpoint_id, ord, message_id, leased_by, attempts";
+/**
+ * Arrays that are unnested in a select list give their rows one at a time, in step with each other. In FROM PostgreSQL
+ * would first copy each of them into a store of tuples.
+ */
+const SETTLED = `unnest($1::integer[]) AS n, unnest($2::text[]) AS app_id, unnest($3::text[]) AS endpoint_id,
+     unnest($4::bigint[]) AS ord, unnest($5::text[]) AS message_id, unnest($6::text[]) AS leased_by,
+     unnest($7::integer[]) AS attempts`;
 
 /**
  * Attempts of the whole batch, also of those whose lease was lost: the POST has been made, so it belongs to the
- * history. A settle that is repeated because nobody knew whether it had been committed finds its attempt there.
+ * history.
  */
-const endDue = statement<[n: number]>(
-  "due.end",
-  `WITH recorded AS (
+const end = (name: string, ifRecorded: string) =>
+  statement<[n: number]>(
+    name,
+    `WITH recorded AS (
      INSERT INTO attempt (app_id, endpoint_id, message_id, id, url, timestamp, status, manual, status_code,
        error_class, duration_ms, delivery_state, next_attempt_at, detail, response_text, response_bytes)
-     SELECT * FROM unnest($8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
-       $14::smallint[], $15::boolean[], $16::smallint[], $17::text[], $18::integer[], $19::smallint[],
-       $20::bigint[], $21::text[], $22::text[], $23::bytea[])
-     ON CONFLICT DO NOTHING)
-   DELETE FROM due USING unnest(${SETTLED}) AS s (${SETTLED_COLUMNS}) WHERE ${HELD} RETURNING s.n`,
-);
+     SELECT unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::text[]),
+       unnest($13::bigint[]), unnest($14::smallint[]), unnest($15::boolean[]), unnest($16::smallint[]),
+       unnest($17::text[]), unnest($18::integer[]), unnest($19::smallint[]), unnest($20::bigint[]),
+       unnest($21::text[]), unnest($22::text[]), unnest($23::bytea[])
+     ${ifRecorded})
+   DELETE FROM due USING (SELECT ${SETTLED}) AS s WHERE ${HELD} RETURNING s.n`,
+  );
+
+/** Fails where an attempt is there already, and so needs no look into the indexes before it writes. */
+const endDue = end("due.end", "");
+/** A settle that is repeated because nobody knew whether it had been committed finds its attempt there. */
+const endDueAgain = end("due.end_again", "ON CONFLICT DO NOTHING");
 
 /**
  * The attempt after a counted one is an automatic retry, whoever asked for that one. What was to be paused comes
@@ -45,10 +57,16 @@ const moveDue = statement<[n: number]>(
        WHERE e.app_id = s.app_id AND e.id = s.endpoint_id AND NOT e.deleted AND NOT e.disabled
          AND (e.failing_since <= s.failed_since) IS NOT TRUE LIMIT 1)
        THEN ${DUE_AT_ONCE} ELSE s.next_attempt_at END
-   FROM unnest(${SETTLED}, $8::bigint[], $9::integer[], $10::boolean[], $11::bigint[])
-     AS s (${SETTLED_COLUMNS}, next_attempt_at, next_attempts, pausing, failed_since)
+   FROM (SELECT ${SETTLED}, unnest($8::bigint[]) AS next_attempt_at, unnest($9::integer[]) AS next_attempts,
+     unnest($10::boolean[]) AS pausing, unnest($11::bigint[]) AS failed_since) AS s
    WHERE ${HELD} RETURNING s.n`,
 );
+
+export interface Settling {
+  readonly settled: readonly SettledDelivery[];
+  /** Whether attempts of them may be stored already. */
+  readonly isRepeated: boolean;
+}
 
 /** One of a batch, with its place. */
 export interface Settle {
@@ -62,13 +80,13 @@ export interface Settle {
  */
 export async function moveOn(
   connection: Connection,
-  settled: readonly SettledDelivery[],
+  { settled, isRepeated }: Settling,
 ): Promise<ReadonlySet<number>> {
   const inOrder = settled.map((each, place) => ({ place, settled: each })).toSorted(byKey);
   const ended = inOrder.filter((each) => each.settled.next.kind === "ended");
   const moved = inOrder.filter((each) => each.settled.next.kind !== "ended");
   const answers = await Promise.all([
-    connection.query(endDue, [...heldColumns(ended), ...attemptColumns(settled)]),
+    connection.query(isRepeated ? endDueAgain : endDue, [...heldColumns(ended), ...attemptColumns(settled)]),
     moved.length === 0
       ? { rows: [] }
       : connection.query(moveDue, [...heldColumns(moved), ...nextColumns(moved)]),
@@ -77,9 +95,12 @@ export async function moveOn(
 }
 
 /** Records the attempts and ends the deliveries; answers with the places of those whose lease still held. */
-export function endAll(settled: readonly SettledDelivery[]): { asked: typeof endDue; values: SqlValue[] } {
+export function endAll({ settled, isRepeated }: Settling): { asked: typeof endDue; values: SqlValue[] } {
   const inOrder = settled.map((each, place) => ({ place, settled: each })).toSorted(byKey);
-  return { asked: endDue, values: [...heldColumns(inOrder), ...attemptColumns(settled)] };
+  return {
+    asked: isRepeated ? endDueAgain : endDue,
+    values: [...heldColumns(inOrder), ...attemptColumns(settled)],
+  };
 }
 
 function byKey({ settled: { delivery: a } }: Settle, { settled: { delivery: b } }: Settle): number {

@@ -3,7 +3,7 @@ import type { ConnectionPool, LostAnswer } from "../database.ts";
 import { statement } from "../statement.ts";
 import { acceptPlain, isLeased } from "./accept.ts";
 import type { DoubtfulLeases } from "./doubtful-leases.ts";
-import { attemptKeys, endAll } from "./settle.ts";
+import { attemptKeys, endAll, type Settling } from "./settle.ts";
 
 const findMessage = statement<[one: number]>(
   "message.is_stored",
@@ -67,12 +67,10 @@ export async function acceptAtOnce(
 }
 
 /** Ends deliveries; returns the places of those whose lease still held: of all, where the answer was lost. */
-export async function endAtOnce(
-  ingest: ConnectionPool,
-  settled: readonly SettledDelivery[],
-): Promise<ReadonlySet<number>> {
+export async function endAtOnce(ingest: ConnectionPool, settling: Settling): Promise<ReadonlySet<number>> {
+  const { settled } = settling;
   const answer = await ingest.write({
-    ...endAll(settled),
+    ...endAll(settling),
     proof: { asked: findAttempts, values: () => attemptKeys(settled) },
   });
   return new Set(isLost(answer) ? settled.keys() : answer.map(([place]) => place));

@@ -20,7 +20,7 @@ export interface CuttingProxy {
 const BEGIN = Buffer.from("BEGIN ");
 const COMMIT = Buffer.from("COMMIT\0");
 /** By their names: outside of a transaction each is one by itself. */
-const AT_ONCE = ["message.accept", "due.end"].map((name) => Buffer.from(`${name}\0`));
+const AT_ONCE = ["message.accept", "due.end", "due.end_again"].map((name) => Buffer.from(`${name}\0`));
 
 export async function startCuttingProxy(url: string): Promise<CuttingProxy> {
   const { port, hostname } = new URL(url);

@@ -62,10 +62,7 @@ export function fillingOf({ scene, lanes }: Bed): Omit<Filling, "count"> {
   };
 }
 
-/**
- * Accept and settle, as an engine does under load: a commit holds what was accepted, and what was settled of the one
- * before it.
- */
+/** Accept and settle, in commits apart, as an engine does that has a connection for each. */
 export function commitWork(bed: Bed): Work {
   const { scene } = bed;
   let before: readonly SettledDelivery[] = [];
@@ -75,7 +72,8 @@ export function commitWork(bed: Bed): Work {
       scene.settled(scene.delivery(message, { endpointId })),
     );
     return async () => {
-      await commitAll(scene, { accepted, settled: before });
+      await commitAll(scene, { accepted, settled: [] });
+      await commitAll(scene, { accepted: [], settled: before });
       before = settled;
     };
   };

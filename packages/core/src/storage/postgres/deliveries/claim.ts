@@ -126,6 +126,7 @@ async function claimRows(connection: Connection, request: ClaimRequest): Promise
     booleanArray(lanes.map(({ fifo }) => fifo)),
     limit,
   ]);
+  if (picked.length === 0) return [];
   const locked = lanes.some(({ fifo }) => fifo) ? await lockAgain(connection, picked) : picked;
   if (locked.length === 0) return [];
   const ids = locked.map(([, , , messageId]) => messageId).toSorted();

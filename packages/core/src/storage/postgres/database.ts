@@ -189,17 +189,20 @@ class PgPool implements ConnectionPool {
     const client = await this.#acquire();
     let result: Result;
     let mark: TransactionMark;
+    const connection = new TransactionConnection(client);
     try {
       const begun = begin(client);
       // Looked at below: an error of the work comes first.
       begun.catch(() => undefined);
-      result = await work(transactionConnection(client));
+      result = await work(connection);
       mark = { xid: await begun, life: this.#sessionOf(client).life };
     } catch (error) {
+      connection.end();
       // COMMIT was not sent: whatever happened, nothing is stored.
       await this.#rollBack(client);
       throw toStoreError(error);
     }
+    connection.end();
     await this.#commit(client, mark);
     return result;
   }
@@ -302,18 +305,40 @@ async function begin(client: pg.PoolClient): Promise<string> {
   return row[0];
 }
 
-/** Its promises may be left alone: the error that counts is the one that `work` rejects with. */
-function transactionConnection(client: pg.PoolClient): Connection {
-  return {
-    query(asked, values) {
-      const answer = run(client, asked, values);
-      answer.catch(() => undefined);
-      return answer;
-    },
-    async execute(sql) {
-      await client.query(sql);
-    },
-  };
+/**
+ * Its promises may be left alone: the error that counts is the one that `work` rejects with. Of several statements side
+ * by side one may fail while another is not sent yet; behind the ROLLBACK that would be stored by itself.
+ */
+class TransactionConnection implements Connection {
+  readonly #client: pg.PoolClient;
+  #ended = false;
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client;
+  }
+
+  query<Row extends readonly unknown[]>(
+    asked: Statement<Row>,
+    values: readonly SqlValue[],
+  ): Promise<{ rows: Row[]; count: number }> {
+    const answer = this.#ended ? Promise.reject(isOver()) : run<Row>(this.#client, asked, values);
+    answer.catch(() => undefined);
+    return answer;
+  }
+
+  async execute(sql: string): Promise<void> {
+    if (this.#ended) throw isOver();
+    await this.#client.query(sql);
+  }
+
+  /** Nothing is sent any more. */
+  end(): void {
+    this.#ended = true;
+  }
+}
+
+function isOver(): Error {
+  return new StoreUnavailable("the transaction is over");
 }
 
 /**

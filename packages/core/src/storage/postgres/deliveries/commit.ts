@@ -128,7 +128,7 @@ async function writeRound(parts: CommitParts, asked: Omit<Round, "isRepeated">):
     } catch (error) {
       const noPartition = codeOf(error) === CHECK_VIOLATION;
       if (noPartition) parts.partitions.forget();
-      const isThere = codeOf(error) === UNIQUE_VIOLATION && !round.isRepeated;
+      const isThere = codeOf(error) === UNIQUE_VIOLATION && round.settled.length > 0 && !round.isRepeated;
       if (isThere) round = { ...round, isRepeated: true };
       if (tries > COLLISION_RETRIES_MAX || !(noPartition ? tries === 1 : isThere || isCollision(error)))
         throw error;

@@ -15,6 +15,10 @@ async function setUp(): Promise<Scene> {
 const HOW: readonly { how: string; others: (scene: Scene) => AcceptedMessage[] }[] = [
   { how: "by itself", others: () => [] },
   { how: "beside what is accepted", others: (scene) => [scene.accepted()] },
+  {
+    how: "beside what is accepted under a key and an event id",
+    others: (scene) => [scene.accepted({ idempotency: scene.claim("key"), eventId: "event" })],
+  },
 ];
 
 describe.skipIf(noPostgres)("a settle whose first answer was lost", () => {
